@@ -1,0 +1,73 @@
+"""The events of Pixelmill: frozen models, one for each CloudEvents type.
+
+Adding an optional field is free. Anything else is a new version: a new model and a new topic.
+"""
+
+from shared.events.base import Event, Timestamp, rfc3339
+from shared.events.images import (
+    CarryOver,
+    ImageError,
+    ImageProcessed,
+    ImageRequested,
+    Note,
+    Outcome,
+    ProcessedOutcome,
+    SourceFacts,
+    StoredRendition,
+)
+from shared.events.requests import (
+    ByteCounts,
+    CancelRequested,
+    ChunkAdvanced,
+    ChunkCompleted,
+    ChunkProgress,
+    DeadlinePassed,
+    EndState,
+    ImageCounts,
+    Lane,
+    RequestAccepted,
+    RequestAssembled,
+    RequestCompleted,
+    StoredCsv,
+)
+
+EVENTS: tuple[type[Event], ...] = (
+    RequestAccepted,
+    ImageRequested,
+    ImageProcessed,
+    ChunkAdvanced,
+    ChunkCompleted,
+    CancelRequested,
+    DeadlinePassed,
+    RequestAssembled,
+    RequestCompleted,
+)
+
+__all__ = [
+    "EVENTS",
+    "ByteCounts",
+    "CancelRequested",
+    "CarryOver",
+    "ChunkAdvanced",
+    "ChunkCompleted",
+    "ChunkProgress",
+    "DeadlinePassed",
+    "EndState",
+    "Event",
+    "ImageCounts",
+    "ImageError",
+    "ImageProcessed",
+    "ImageRequested",
+    "Lane",
+    "Note",
+    "Outcome",
+    "ProcessedOutcome",
+    "RequestAccepted",
+    "RequestAssembled",
+    "RequestCompleted",
+    "SourceFacts",
+    "StoredCsv",
+    "StoredRendition",
+    "Timestamp",
+    "rfc3339",
+]

@@ -1,0 +1,43 @@
+"""What all events have in common."""
+
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
+
+from shared.ids import Owner, RequestId
+
+
+def rfc3339(moment: datetime) -> str:
+    """Format a moment as RFC 3339 in UTC with milliseconds, as every interface of Pixelmill shows times."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Timestamp = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+
+
+class Value(BaseModel):
+    """A frozen part of an event. Unknown fields are ignored: a newer writer may add some."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Event(Value):
+    """A fact about one request, as it stands in the value of a record.
+
+    `TYPE` is the CloudEvents type. `key` is the record key and thereby the partition; `identity` names what the
+    event says within its type, so that two records which say the same thing carry the same CloudEvents id.
+    """
+
+    TYPE: ClassVar[str]
+
+    request_id: RequestId
+    owner: Owner
+
+    @property
+    def key(self) -> str:
+        return self.request_id
+
+    @property
+    def identity(self) -> str:
+        return self.request_id

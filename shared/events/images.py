@@ -1,0 +1,96 @@
+"""Events of single images: requested, processed."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from shared.events.base import Event, Value
+from shared.ids import chunk_key, image_id
+from shared.image_errors import ImageErrorCode
+from shared.recipes import Recipe
+
+Outcome = Literal["succeeded", "failed", "not_attempted"]
+ProcessedOutcome = Literal["succeeded", "failed"]
+Note = Literal["kept_original", "not_smaller", "carried_over"]
+
+
+class ImageEvent(Event):
+    """Carries the measures of its chunk, frozen when the request was accepted."""
+
+    chunk: int = Field(ge=0)
+    chunk_images: int = Field(ge=1)
+    chunks_total: int = Field(ge=1)
+    window: int = Field(ge=1)
+    indexes: tuple[int, ...] = Field(min_length=1)
+
+    @property
+    def identity(self) -> str:
+        return image_id(self.request_id, self.indexes[0])
+
+
+class CarryOver(Value):
+    """Where the renditions of an earlier request's image lie, so that they are copied instead of made again."""
+
+    request_id: str
+    index: int = Field(ge=0)
+
+
+class ImageRequested(ImageEvent):
+    """One distinct URL of a chunk is to be fetched; the result serves every index in `indexes`."""
+
+    TYPE: ClassVar[str] = "images.requested"
+
+    url: str
+    recipe: Recipe
+    carry_over: CarryOver | None = None
+
+    @property
+    def key(self) -> str:
+        return self.identity
+
+
+class ImageError(Value):
+    """Why an image failed; `message` is safe to show to the request's owner."""
+
+    code: ImageErrorCode
+    message: str
+
+
+class SourceFacts(Value):
+    """The fetched picture. Width and height are those of the stored file, before orientation is applied."""
+
+    bytes: int = Field(ge=0)
+    format: str
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    sha256: str
+
+
+class StoredRendition(Value):
+    """One output of an image, acknowledged by object storage."""
+
+    name: str
+    key: str
+    format: str
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    bytes: int = Field(ge=1)
+    sha256: str
+
+
+class ImageProcessed(ImageEvent):
+    """The result of one fetched URL, for every index in `indexes`."""
+
+    TYPE: ClassVar[str] = "images.processed"
+
+    outcome: ProcessedOutcome
+    note: Note | None
+    error: ImageError | None
+    source: SourceFacts | None
+    renditions: tuple[StoredRendition, ...]
+    attempts: int = Field(ge=0)
+    duration_ms: int = Field(ge=0)
+
+    @property
+    def key(self) -> str:
+        return chunk_key(self.request_id, self.chunk)

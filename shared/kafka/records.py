@@ -1,0 +1,55 @@
+"""What consumers hand to handlers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
+
+from shared.events import Event
+
+E = TypeVar("E", bound=Event, covariant=True)
+
+
+class Trigger(NamedTuple):
+    """The record that caused a step: it, and no other, may repeat the step. `topic` includes the prefix."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+class TopicPartition(NamedTuple):
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as the broker gives it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp_ms: int = 0
+
+    @property
+    def topic_partition(self) -> TopicPartition:
+        return TopicPartition(self.topic, self.partition)
+
+    @property
+    def trigger(self) -> Trigger:
+        return Trigger(self.topic, self.partition, self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[E]):
+    """A decoded event, the record that carried it, and that record's other headers as text."""
+
+    event: E
+    trigger: Trigger
+    headers: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,28 @@
+"""Where the objects of a request lie. Keys are deterministic: doing a thing twice writes the same object."""
+
+from shared.ids import RequestId
+
+
+def request_object(request_id: RequestId) -> str:
+    return f"{request_id}/request.json"
+
+
+def input_csv(request_id: RequestId) -> str:
+    return f"{request_id}/input.csv"
+
+
+def manifest_chunk(request_id: RequestId, chunk: int) -> str:
+    return f"{request_id}/manifest/{chunk}.jsonl"
+
+
+def output_csv(request_id: RequestId) -> str:
+    return f"{request_id}/output.csv"
+
+
+def failures_csv(request_id: RequestId) -> str:
+    return f"{request_id}/failures.csv"
+
+
+def image(request_id: RequestId, index: int, *, rendition: str, extension: str) -> str:
+    """The key of one rendition, in the bucket of images."""
+    return f"{request_id}/{index}/{rendition}.{extension}"

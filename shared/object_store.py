@@ -1,0 +1,273 @@
+"""Objects on any S3 server, through the `minio` client in threads of its own.
+
+Errors: `ObjectMissing` for a key that is not there, `DependencyAway` when the server does not answer or cannot work
+now. Anything else (a wrong key, a missing bucket) is a mistake of the deployment and passes through.
+"""
+
+import asyncio
+import io
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import IO, Any, BinaryIO, Protocol, TypeVar, cast
+from urllib.parse import urlsplit
+
+import urllib3
+from minio import Minio
+from minio.commonconfig import CopySource
+from minio.deleteobjects import DeleteObject
+from minio.error import InvalidResponseError, S3Error, ServerError
+
+from shared.errors import DependencyAway
+from shared.settings import S3Settings
+
+T = TypeVar("T")
+
+DEPENDENCY = "s3"
+PART_BYTES = 8 * 1024 * 1024
+READ_BYTES = 1024 * 1024
+
+_MISSING = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound"})
+_AWAY = frozenset(
+    {"InternalError", "ServiceUnavailable", "SlowDown", "SlowDownRead", "SlowDownWrite", "RequestTimeout"}
+)
+
+
+class ObjectMissing(LookupError):
+    """There is no such object."""
+
+
+class ObjectWriter(Protocol):
+    """Takes the bytes of one object, in order."""
+
+    async def write(self, data: bytes) -> None: ...
+
+
+class ObjectStore:
+    """One S3 server. Everything is async; memory is bounded by parts of 8 MiB."""
+
+    def __init__(self, client: Minio, *, public: Minio | None = None, threads: int = 16) -> None:
+        self._client = client
+        self._public = public or client
+        self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="s3")
+
+    async def put(self, bucket: str, key: str, data: bytes | memoryview, *, content_type: str) -> None:
+        """Store an object whole; an object of that key is replaced."""
+        await self._run(
+            lambda: self._client.put_object(
+                bucket, key, cast(BinaryIO, io.BytesIO(data)), len(data), content_type=content_type
+            )
+        )
+
+    async def get(self, bucket: str, key: str) -> bytes:
+        """Return an object whole."""
+
+        def read() -> bytes:
+            response = self._client.get_object(bucket, key)
+            try:
+                return response.read()
+            finally:
+                response.close()
+                response.release_conn()
+
+        return await self._run(read)
+
+    async def stream(self, bucket: str, key: str) -> AsyncIterator[bytes]:
+        """Yield an object's bytes in pieces of up to 1 MiB."""
+        response = await self._run(lambda: self._client.get_object(bucket, key))
+        try:
+            while piece := await self._run(lambda: response.read(READ_BYTES)):
+                yield piece
+        finally:
+            response.close()
+            response.release_conn()
+
+    @asynccontextmanager
+    async def writing(self, bucket: str, key: str, *, content_type: str) -> AsyncIterator[ObjectWriter]:
+        """Write an object of unknown length piece by piece; when the block raises, no object comes to be."""
+        pipe = _Pipe()
+        upload = asyncio.create_task(
+            self._run(
+                lambda: self._client.put_object(
+                    bucket, key, cast(BinaryIO, pipe.reader), -1, content_type=content_type, part_size=PART_BYTES
+                ),
+                finally_=pipe.reader.close,
+            )
+        )
+        try:
+            await pipe.open()
+            yield _PipeWriter(pipe, upload)
+        except BaseException:
+            pipe.abort()
+            await asyncio.gather(upload, return_exceptions=True)
+            raise
+        await pipe.finish()
+        await upload
+
+    async def exists(self, bucket: str, key: str) -> bool:
+        try:
+            await self._run(lambda: self._client.stat_object(bucket, key))
+        except ObjectMissing:
+            return False
+        return True
+
+    async def copy(self, bucket: str, key: str, *, source_key: str) -> None:
+        """Copy an object within its bucket, on the server."""
+        await self._run(lambda: self._client.copy_object(bucket, key, CopySource(bucket, source_key)))
+
+    async def delete_all(self, bucket: str, prefix: str) -> None:
+        """Delete every object below `prefix`; doing it twice is harmless."""
+
+        def delete() -> None:
+            found = self._client.list_objects(bucket, prefix=prefix, recursive=True)
+            doomed = (DeleteObject(item.object_name) for item in found if item.object_name)
+            for failure in self._client.remove_objects(bucket, doomed):
+                raise DependencyAway(DEPENDENCY, f"could not delete an object: {failure.code}")
+
+        await self._run(delete)
+
+    def presigned_get(self, bucket: str, key: str, *, valid_for: timedelta) -> str:
+        """A URL on the public endpoint that reads one object for a while; made without asking the server."""
+        return self._public.presigned_get_object(bucket, key, expires=valid_for)
+
+    async def create_bucket(self, bucket: str) -> None:
+        """Create a bucket unless it exists."""
+
+        def create() -> None:
+            if not self._client.bucket_exists(bucket):
+                self._client.make_bucket(bucket)
+
+        await self._run(create)
+
+    async def probe(self, bucket: str) -> None:
+        """Raise `DependencyAway` unless the server answers and has the bucket."""
+        if not await self._run(lambda: self._client.bucket_exists(bucket)):
+            raise DependencyAway(DEPENDENCY, f"bucket {bucket} does not exist; run `pixelmill migrate`")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, call: Callable[[], T], *, finally_: Callable[[], None] | None = None) -> T:
+        def guarded() -> T:
+            try:
+                return _mapping_errors(call)
+            finally:
+                if finally_ is not None:
+                    finally_()
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, guarded)
+
+
+def open_object_store(settings: S3Settings, *, threads: int = 16) -> ObjectStore:
+    """Make the store that the settings describe; nothing is asked of the server yet."""
+    public = settings.s3_public_endpoint
+    return ObjectStore(
+        _client(settings, settings.s3_endpoint, threads),
+        public=_client(settings, public, threads) if public else None,
+        threads=threads,
+    )
+
+
+def _client(settings: S3Settings, endpoint: str, threads: int) -> Minio:
+    parts = urlsplit(endpoint)
+    pool = urllib3.PoolManager(
+        maxsize=threads,
+        timeout=urllib3.Timeout(connect=5, read=60),
+        retries=urllib3.Retry(total=2, backoff_factor=0.1, status_forcelist=[502, 503, 504]),
+    )
+    return Minio(
+        endpoint=parts.netloc,
+        access_key=settings.s3_access_key.get_secret_value(),
+        secret_key=settings.s3_secret_key.get_secret_value(),
+        secure=parts.scheme == "https",
+        region=settings.s3_region,
+        http_client=pool,
+    )
+
+
+def _mapping_errors(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except S3Error as error:
+        if error.code in _MISSING:
+            raise ObjectMissing(str(error.object_name)) from error
+        if error.code in _AWAY:
+            raise DependencyAway(DEPENDENCY, str(error.code)) from error
+        raise
+    except (ServerError, InvalidResponseError, urllib3.exceptions.HTTPError, ConnectionError) as error:
+        raise DependencyAway(DEPENDENCY, type(error).__name__) from error
+
+
+class _Aborted(Exception):
+    """The writer gave up: the upload must not complete."""
+
+
+class _Pipe:
+    """An OS pipe from the event loop to the uploading thread, with backpressure and a way to abort."""
+
+    def __init__(self) -> None:
+        read_end, self._write_end = os.pipe()
+        self._complete = threading.Event()
+        self.reader = _PipeReader(os.fdopen(read_end, "rb"), self._complete)
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def open(self) -> None:
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.connect_write_pipe(
+            lambda: asyncio.streams.FlowControlMixin(loop=loop), os.fdopen(self._write_end, "wb")
+        )
+        self._writer = asyncio.StreamWriter(transport, protocol, None, loop)
+
+    async def write(self, data: bytes) -> None:
+        assert self._writer is not None
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def finish(self) -> None:
+        assert self._writer is not None
+        self._complete.set()
+        self._writer.close()
+
+    def abort(self) -> None:
+        if self._writer is not None:
+            self._writer.transport.abort()
+        else:
+            os.close(self._write_end)
+
+
+class _PipeReader(io.RawIOBase):
+    """The thread's end: raises at the end of the stream unless the writer said that it is complete."""
+
+    def __init__(self, stream: IO[bytes], complete: threading.Event) -> None:
+        self._stream = stream
+        self._complete = complete
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        if len(data) < size and not self._complete.is_set():
+            raise _Aborted
+        return data
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _PipeWriter:
+    """Writes into the pipe, and reports an upload that failed instead of waiting on it."""
+
+    def __init__(self, pipe: _Pipe, upload: "asyncio.Task[Any]") -> None:
+        self._pipe = pipe
+        self._upload = upload
+
+    async def write(self, data: bytes) -> None:
+        if self._upload.done():
+            self._upload.result()
+        try:
+            await self._pipe.write(data)
+        except (BrokenPipeError, ConnectionResetError):
+            await self._upload
+            raise

@@ -1,0 +1,85 @@
+"""How a process of Pixelmill lives: roles that run side by side until SIGTERM, or until one of them fails."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from shared.logs import configure_logging
+from shared.settings import ProcessSettings
+
+log = logging.getLogger(__name__)
+
+Role = Callable[[asyncio.Event], Awaitable[None]]
+"""Runs until the event is set, then finishes what it has in hand and returns."""
+
+
+def run_process(main: Callable[[asyncio.Event], Awaitable[None]], *, name: str, log_level: str) -> int:
+    """Run `main` until it returns; SIGTERM and SIGINT set its stop event. Returns the exit code."""
+    configure_logging(name, log_level)
+    try:
+        asyncio.run(_until_stopped(main))
+    except BaseExceptionGroup as group:
+        log.critical("process ends because a role failed", exc_info=group)
+        return 1
+    except Exception as error:
+        log.critical("process ends because of an error", exc_info=error)
+        return 1
+    log.info("process stopped")
+    return 0
+
+
+async def run_roles(stop: asyncio.Event, *roles: Role) -> None:
+    """Run roles side by side. The first failure cancels the others and is raised."""
+    async with asyncio.TaskGroup() as group:
+        for role in roles:
+            group.create_task(_role(role, stop))
+
+
+def http_role(app: FastAPI, settings: ProcessSettings) -> Role:
+    """Serve `app` until stopped; requests in hand get ten seconds to finish."""
+
+    async def serve(stop: asyncio.Event) -> None:
+        config = uvicorn.Config(
+            app,
+            host=settings.http_host,
+            port=settings.http_port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        stopping.cancel()
+        await serving
+
+    return serve
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the process: it has more than HTTP to stop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _role(role: Role, stop: asyncio.Event) -> None:
+    await role(stop)
+    stop.set()
+
+
+async def _until_stopped(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await main(stop)
