@@ -1,0 +1,249 @@
+"""The consumer loop of every service (Faust apart).
+
+At least once: an offset is committed after its record was handled, and only as the contiguous watermark of its
+partition. What a handler raises is an instruction:
+
+    DependencyAway   nothing new is taken, this very record is tried again until it works; polling goes on
+    anything else    a bug: the loop ends with that error, the process is restarted and gets the record again
+
+`Permanent` and `Transient` belong to the handler: it knows what a failure means.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from shared.errors import DependencyAway
+from shared.events import Event
+from shared.kafka.cloudevents import Undecodable, decode
+from shared.kafka.lane import Handling, Lane
+from shared.kafka.records import Received, Record, TopicPartition, Trigger
+from shared.kafka.source import RecordSource
+from shared.kafka.undecodable import UndecodableShare
+
+__all__ = ["Consumer", "DeadLetters", "Handling", "Handlers"]
+
+log = logging.getLogger(__name__)
+
+Handlers = Mapping[type[Event], Callable[[Received[Any]], Awaitable[None]]]
+
+POLL_SECONDS = 0.25
+FIRST_RETRY_SECONDS = 0.2
+LAST_RETRY_SECONDS = 5.0
+
+
+class DeadLetters(Protocol):
+    """Where undecodable records go."""
+
+    async def dead_letter(self, record: Record, *, reason: str) -> None: ...
+
+
+class Consumer:
+    """Runs handlers over the records of one source until it is told to stop."""
+
+    def __init__(
+        self,
+        source: RecordSource,
+        *,
+        handlers: Handlers,
+        dead_letters: DeadLetters,
+        handling: Handling | None = None,
+    ) -> None:
+        self._source = source
+        self._handlers = handlers
+        self._dead_letters = dead_letters
+        self._handling = handling or Handling()
+        self._share = UndecodableShare()
+        self._lanes: dict[TopicPartition, Lane] = {}
+        self._turns: deque[Lane] = deque()
+        self._running: dict[asyncio.Task[None], Lane] = {}
+        self._waiting_for_parts: set[Trigger] = set()
+        self._to_rewind: set[TopicPartition] = set()
+        self._generation = 0
+        self._is_assigned = False
+        self._failure: BaseException | None = None
+        self._commit_due = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop` is set, then finish what runs, commit and leave."""
+        await self._join(stop)
+        try:
+            while not stop.is_set():
+                await self._turn()
+                if self._failure is not None:
+                    raise self._failure
+            await self._finish_running()
+        finally:
+            await self._leave()
+
+    async def _join(self, stop: asyncio.Event) -> None:
+        delay = FIRST_RETRY_SECONDS
+        while not stop.is_set():
+            try:
+                await self._source.start(self._on_revoked, self._on_assigned)
+            except DependencyAway as away:
+                log.warning("cannot join the consumer group yet", extra={"reason": away.reason})
+                await _wait(stop, delay)
+                delay = min(2 * delay, LAST_RETRY_SECONDS)
+            else:
+                return
+
+    async def _turn(self) -> None:
+        generation = self._generation
+        batch = await self._source.poll(timeout_seconds=POLL_SECONDS, max_records=self._handling.prefetch)
+        if not self._is_assigned or generation != self._generation:
+            # The batch belongs to the assignment before: what is ours now is read again from its committed offset.
+            self._to_rewind |= batch.keys()
+        else:
+            await self._rewind_stale()
+            self._take(batch)
+        self._start_ready()
+        self._balance_flow()
+        await self._commit_sometimes()
+
+    async def _rewind_stale(self) -> None:
+        stale, self._to_rewind = self._to_rewind & self._lanes.keys(), set()
+        if stale:
+            await self._source.rewind(stale)
+
+    def _take(self, batch: Mapping[TopicPartition, Iterable[Record]]) -> None:
+        for partition, records in batch.items():
+            if partition in self._lanes:
+                self._lanes[partition].take(records)
+
+    def _start_ready(self) -> None:
+        idle = 0
+        while self._may_start and idle < len(self._turns):
+            lane = self._turns[0]
+            self._turns.rotate(-1)
+            record = lane.start_next()
+            if record is None:
+                idle += 1
+            else:
+                idle = 0
+                self._start(lane, record)
+
+    @property
+    def _may_start(self) -> bool:
+        is_free = len(self._running) < self._handling.in_flight
+        return is_free and self._is_assigned and not self._waiting_for_parts and self._failure is None
+
+    def _start(self, lane: Lane, record: Record) -> None:
+        task = asyncio.create_task(self._handle(lane, record))
+        self._running[task] = lane
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failure = self._failure or error
+        self._start_ready()
+
+    async def _handle(self, lane: Lane, record: Record) -> None:
+        try:
+            await self._until_parts_are_back(record)
+        finally:
+            self._waiting_for_parts.discard(record.trigger)
+        lane.finish(record)
+
+    async def _until_parts_are_back(self, record: Record) -> None:
+        delay = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                await self._process(record)
+            except DependencyAway as away:
+                log.warning("record waits for a part", extra={"part": away.part, "reason": away.reason})
+                self._waiting_for_parts.add(record.trigger)
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, LAST_RETRY_SECONDS)
+            else:
+                return
+
+    async def _process(self, record: Record) -> None:
+        try:
+            received = decode(record, self._source.topics[record.topic].events)
+        except Undecodable as error:
+            await self._dead_letters.dead_letter(record, reason=str(error))
+            log.warning("undecodable record set aside", extra={"trigger": str(record.trigger), "reason": str(error)})
+            self._share.undecodable()
+            return
+        self._share.decoded()
+        handler = self._handlers.get(type(received.event))
+        if handler is not None:
+            await handler(received)
+
+    def _balance_flow(self) -> None:
+        for partition, lane in self._lanes.items():
+            if lane.is_full and not lane.is_paused:
+                self._source.pause([partition])
+                lane.is_paused = True
+            elif lane.is_paused and lane.has_room:
+                self._source.resume([partition])
+                lane.is_paused = False
+
+    async def _commit_sometimes(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._commit_due:
+            self._commit_due = now + self._handling.commit_seconds
+            await self._commit()
+
+    async def _commit(self) -> None:
+        offsets = {
+            partition: position for partition, lane in self._lanes.items() if (position := lane.uncommitted) is not None
+        }
+        if not offsets:
+            return
+        try:
+            await self._source.commit(offsets)
+        except DependencyAway as away:
+            log.warning("commit postponed", extra={"reason": away.reason})
+            return
+        for partition, position in offsets.items():
+            if partition in self._lanes:
+                self._lanes[partition].committed = position
+
+    async def _finish_running(self) -> None:
+        """Give running records their time, then drop the rest: they come again."""
+        self._is_assigned = False
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=self._handling.drain_seconds)
+        dropped = set(self._running)
+        for task in dropped:
+            task.cancel()
+        if dropped:
+            log.warning("records dropped unfinished", extra={"count": len(dropped)})
+            await asyncio.wait(dropped)
+        await self._commit()
+
+    async def _leave(self) -> None:
+        self._is_assigned = False
+        for task in set(self._running):
+            task.cancel()
+        if self._running:
+            await asyncio.wait(set(self._running))
+        await self._source.stop()
+
+    async def _on_revoked(self, _partitions: set[TopicPartition]) -> None:
+        # The client swallows what a listener raises, so a failure is kept for the loop.
+        try:
+            self._generation += 1
+            await self._finish_running()
+            self._lanes.clear()
+            self._turns.clear()
+        except Exception as error:
+            self._failure = self._failure or error
+
+    async def _on_assigned(self, partitions: set[TopicPartition]) -> None:
+        self._generation += 1
+        self._lanes = {partition: Lane(self._handling) for partition in sorted(partitions)}
+        self._turns = deque(self._lanes.values())
+        self._is_assigned = True
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
