@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 Handlers = Mapping[type[Event], Callable[[Received[Any]], Awaitable[None]]]
 
 POLL_SECONDS = 0.25
+# While partitions are paused the work in hand makes room soon, and a resume does not wake a waiting poll.
+BUSY_POLL_SECONDS = 0.02
 FIRST_RETRY_SECONDS = 0.2
 LAST_RETRY_SECONDS = 5.0
 
@@ -70,10 +72,7 @@ class Consumer:
         """Consume until `stop` is set, then finish what runs, commit and leave."""
         await self._join(stop)
         try:
-            while not stop.is_set():
-                await self._turn()
-                if self._failure is not None:
-                    raise self._failure
+            await self._turns_until(stop)
             await self._finish_running()
         finally:
             await self._leave()
@@ -90,9 +89,29 @@ class Consumer:
             else:
                 return
 
+    async def _turns_until(self, stop: asyncio.Event) -> None:
+        # A poll may outlast its timeout while the group rebalances without a broker; a stop must not wait for that.
+        stopping = asyncio.create_task(stop.wait())
+        turning = asyncio.create_task(self._turns_forever())
+        try:
+            await asyncio.wait({stopping, turning}, return_when=asyncio.FIRST_COMPLETED)
+            if turning.done():
+                turning.result()
+        finally:
+            stopping.cancel()
+            turning.cancel()
+            await asyncio.gather(stopping, turning, return_exceptions=True)
+
+    async def _turns_forever(self) -> None:
+        while self._failure is None:
+            await self._turn()
+        raise self._failure
+
     async def _turn(self) -> None:
         generation = self._generation
-        batch = await self._source.poll(timeout_seconds=POLL_SECONDS, max_records=self._handling.prefetch)
+        is_busy = any(lane.is_paused for lane in self._lanes.values())
+        timeout = BUSY_POLL_SECONDS if is_busy else POLL_SECONDS
+        batch = await self._source.poll(timeout_seconds=timeout, max_records=self._handling.prefetch)
         if not self._is_assigned or generation != self._generation:
             # The batch belongs to the assignment before: what is ours now is read again from its committed offset.
             self._to_rewind |= batch.keys()

@@ -26,7 +26,7 @@ class Handling:
     @property
     def prefetch(self) -> int:
         """Waiting records per partition at which fetching pauses."""
-        return max(2 * self.in_flight, 16)
+        return max(4 * self.in_flight, 32)
 
 
 class Lane:
