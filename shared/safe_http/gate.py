@@ -1,0 +1,113 @@
+"""The gate that every connection passes: its address and port are judged, and it goes to the address judged."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from aiohttp import AddrInfoType
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from shared.errors import Permanent
+from shared.safe_http.addresses import Network, allowed_by_operator, permitted
+from shared.safe_http.urls import DEFAULT_PORTS, invalid_url, numeric_host
+
+Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Returns the addresses of a host, or raises `OSError`."""
+
+LOOKUP_THREADS: Final = 32
+
+_BLOCKED_ADDRESS: Final = (
+    "The URL leads to a private, local or reserved address, and nothing is requested from those."
+    " The operator can allow a network with FETCH_ALLOW_NETWORKS."
+)
+_BLOCKED_PORT: Final = (
+    "The URL's port is neither 80 nor 443."
+    " Other ports are open only to networks that the operator allows with FETCH_ALLOW_NETWORKS."
+)
+
+
+class ForbiddenAddress(OSError):
+    """A socket was about to be made for an address that may not be connected to."""
+
+
+class Gate:
+    """Judges addresses and ports: public addresses on ports 80 and 443, allowed networks on any port."""
+
+    def __init__(self, allow_networks: Sequence[Network]) -> None:
+        self._allow_networks = tuple(allow_networks)
+
+    def check(self, address: str, port: int) -> None:
+        """Raise `Permanent` (`blocked_address`, `blocked_port`) unless the address may be connected to."""
+        if not permitted(address, self._allow_networks):
+            raise Permanent("blocked_address", _BLOCKED_ADDRESS)
+        if port not in DEFAULT_PORTS and not allowed_by_operator(address, self._allow_networks):
+            raise Permanent("blocked_port", _BLOCKED_PORT)
+
+    def check_literal(self, url: URL) -> None:
+        """Judge a URL whose host is an address; a host name is judged when it has been looked up."""
+        host, port = url.raw_host or "", url.port or 0
+        spelled = numeric_host(host)
+        if ":" in host or spelled is not None:
+            self.check(spelled or host, port)
+        if spelled is not None and spelled != host:
+            raise invalid_url("The URL's host is a number in an unusual spelling.")
+
+    def open_socket(self, info: AddrInfoType) -> socket.socket:
+        """Make the socket for a connection, if its address may be connected to."""
+        family, kind, protocol, _, address = info
+        try:
+            self.check(str(address[0]), int(address[1]))
+        except Permanent as refusal:
+            raise ForbiddenAddress(refusal.message) from refusal
+        return socket.socket(family, kind, protocol)
+
+
+class GatedResolver(AbstractResolver):
+    """Looks a host up once, and refuses it if any of its addresses is forbidden."""
+
+    def __init__(self, gate: Gate, lookup: Lookup) -> None:
+        self._gate = gate
+        self._lookup = lookup
+
+    async def resolve(
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - the connector leaves it open
+    ) -> list[ResolveResult]:
+        addresses = await self._lookup(host, port)
+        if not addresses:
+            raise OSError("the host has no address")
+        for address in addresses:
+            self._gate.check(address, port)
+        return [_resolved(host, address, port) for address in addresses]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class SystemLookup:
+    """Asks the system's resolver in threads of its own, so that a hanging name server holds up nothing else."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(max_workers=LOOKUP_THREADS, thread_name_prefix="lookup")
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, _getaddrinfo, host, port)
+        return tuple(dict.fromkeys(found))
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _getaddrinfo(host: str, port: int) -> list[str]:
+    found: list[tuple[Any, ...]] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+def _resolved(host: str, address: str, port: int) -> ResolveResult:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
