@@ -6,13 +6,11 @@ now. Anything else (a wrong key, a missing bucket) is a mistake of the deploymen
 
 import asyncio
 import io
-import os
-import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import IO, Any, BinaryIO, Protocol, TypeVar, cast
+from typing import BinaryIO, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 import urllib3
@@ -22,6 +20,7 @@ from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, S3Error, ServerError
 
 from shared.errors import DependencyAway
+from shared.object_pipe import Pipe, PipeWriter
 from shared.settings import S3Settings
 
 T = TypeVar("T")
@@ -88,23 +87,21 @@ class ObjectStore:
     @asynccontextmanager
     async def writing(self, bucket: str, key: str, *, content_type: str) -> AsyncIterator[ObjectWriter]:
         """Write an object of unknown length piece by piece; when the block raises, no object comes to be."""
-        pipe = _Pipe()
+        pipe = Pipe()
         upload = asyncio.create_task(
             self._run(
                 lambda: self._client.put_object(
                     bucket, key, cast(BinaryIO, pipe.reader), -1, content_type=content_type, part_size=PART_BYTES
-                ),
-                finally_=pipe.reader.close,
+                )
             )
         )
         try:
-            await pipe.open()
-            yield _PipeWriter(pipe, upload)
+            yield PipeWriter(pipe, upload)
         except BaseException:
             pipe.abort()
             await asyncio.gather(upload, return_exceptions=True)
             raise
-        await pipe.finish()
+        pipe.finish()
         await upload
 
     async def exists(self, bucket: str, key: str) -> bool:
@@ -150,15 +147,8 @@ class ObjectStore:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, call: Callable[[], T], *, finally_: Callable[[], None] | None = None) -> T:
-        def guarded() -> T:
-            try:
-                return _mapping_errors(call)
-            finally:
-                if finally_ is not None:
-                    finally_()
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, guarded)
+    async def _run(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _mapping_errors, call)
 
 
 def open_object_store(settings: S3Settings, *, threads: int = 16) -> ObjectStore:
@@ -199,75 +189,3 @@ def _mapping_errors(call: Callable[[], T]) -> T:
         raise
     except (ServerError, InvalidResponseError, urllib3.exceptions.HTTPError, ConnectionError) as error:
         raise DependencyAway(DEPENDENCY, type(error).__name__) from error
-
-
-class _Aborted(Exception):
-    """The writer gave up: the upload must not complete."""
-
-
-class _Pipe:
-    """An OS pipe from the event loop to the uploading thread, with backpressure and a way to abort."""
-
-    def __init__(self) -> None:
-        read_end, self._write_end = os.pipe()
-        self._complete = threading.Event()
-        self.reader = _PipeReader(os.fdopen(read_end, "rb"), self._complete)
-        self._writer: asyncio.StreamWriter | None = None
-
-    async def open(self) -> None:
-        loop = asyncio.get_running_loop()
-        transport, protocol = await loop.connect_write_pipe(
-            lambda: asyncio.streams.FlowControlMixin(loop=loop), os.fdopen(self._write_end, "wb")
-        )
-        self._writer = asyncio.StreamWriter(transport, protocol, None, loop)
-
-    async def write(self, data: bytes) -> None:
-        assert self._writer is not None
-        self._writer.write(data)
-        await self._writer.drain()
-
-    async def finish(self) -> None:
-        assert self._writer is not None
-        self._complete.set()
-        self._writer.close()
-
-    def abort(self) -> None:
-        if self._writer is not None:
-            self._writer.transport.abort()
-        else:
-            os.close(self._write_end)
-
-
-class _PipeReader(io.RawIOBase):
-    """The thread's end: raises at the end of the stream unless the writer said that it is complete."""
-
-    def __init__(self, stream: IO[bytes], complete: threading.Event) -> None:
-        self._stream = stream
-        self._complete = complete
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
-        if len(data) < size and not self._complete.is_set():
-            raise _Aborted
-        return data
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
-
-class _PipeWriter:
-    """Writes into the pipe, and reports an upload that failed instead of waiting on it."""
-
-    def __init__(self, pipe: _Pipe, upload: "asyncio.Task[Any]") -> None:
-        self._pipe = pipe
-        self._upload = upload
-
-    async def write(self, data: bytes) -> None:
-        if self._upload.done():
-            self._upload.result()
-        try:
-            await self._pipe.write(data)
-        except (BrokenPipeError, ConnectionResetError):
-            await self._upload
-            raise

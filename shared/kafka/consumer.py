@@ -22,6 +22,7 @@ from shared.kafka.lane import Handling, Lane
 from shared.kafka.records import Received, Record, TopicPartition, Trigger
 from shared.kafka.source import RecordSource
 from shared.kafka.undecodable import UndecodableShare
+from shared.trace_context import enter_trace
 
 __all__ = ["Consumer", "DeadLetters", "Handling", "Handlers"]
 
@@ -191,6 +192,7 @@ class Consumer:
         self._share.decoded()
         handler = self._handlers.get(type(received.event))
         if handler is not None:
+            enter_trace(received.headers.get("traceparent"))
             await handler(received)
 
     def _balance_flow(self) -> None:

@@ -11,6 +11,7 @@ from shared.kafka.cloudevents import Headers, encode
 from shared.kafka.records import Record, TopicPartition
 from shared.kafka.source import OnPartitions
 from shared.topics import UNDECODABLE_DLT, Topic
+from shared.trace_context import current_traceparent
 
 
 class MemoryBroker:
@@ -61,7 +62,7 @@ class MemoryFacts:
 
     async def publish(self, topic: Topic, *events: Event) -> None:
         for event in events:
-            encoded = encode(event, source=self._source, now=datetime.now(UTC))
+            encoded = encode(event, source=self._source, now=datetime.now(UTC), traceparent=current_traceparent())
             self._broker.append(
                 self._prefix + topic.name, key=encoded.key, value=encoded.value, headers=encoded.headers
             )

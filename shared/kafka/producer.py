@@ -15,6 +15,7 @@ from shared.kafka.cloudevents import Encoded, Headers, encode
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.records import Record
 from shared.topics import UNDECODABLE_DLT, Topic
+from shared.trace_context import current_traceparent
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ class EventProducer:
     async def publish(self, topic: Topic, *events: Event) -> None:
         now = self._now()
         name = self._connection.topic(topic)
-        await self._send(name, [encode(event, source=self._source, now=now) for event in events])
+        trace = current_traceparent()
+        await self._send(name, [encode(event, source=self._source, now=now, traceparent=trace) for event in events])
 
     async def dead_letter(self, record: Record, *, reason: str) -> None:
         """Keep an undecodable record with its bytes, headers and origin."""

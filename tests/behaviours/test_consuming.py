@@ -192,9 +192,9 @@ async def test_a_flood_of_undecodable_records_stops_the_consumer_with_a_clear_me
 
 
 async def test_an_event_without_a_handler_is_passed_over_and_committed(broker: Broker) -> None:
-    base = {"request_id": "r1", "owner": "local"}
-    await publish(broker, CancelRequested(**base, reason="changed my mind"))
-    await publish(broker, ChunkCompleted(**base, chunk=0, chunks_total=1, window=1))
+    request_id, owner = RequestId("r1"), Owner("local")
+    await publish(broker, CancelRequested(request_id=request_id, owner=owner, reason="changed my mind"))
+    await publish(broker, ChunkCompleted(request_id=request_id, owner=owner, chunk=0, chunks_total=1, window=1))
     async with running(consumer(broker, Seen())):
         await until(lambda: _is_committed(broker, 2))
 

@@ -1,0 +1,122 @@
+"""What the object store promises, in memory and on every S3 server that can be had."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import uuid4
+
+import httpx2
+import pytest
+from pydantic import SecretStr
+
+from shared.errors import DependencyAway
+from shared.object_memory import MemoryObjects
+from shared.object_store import ObjectMissing, ObjectStore, open_object_store
+from shared.settings import S3Settings
+
+BUCKET = "behaviours"
+PIECE = bytes(range(256)) * 4096
+Store = ObjectStore | MemoryObjects
+
+
+@pytest.fixture
+def real_store(stack: object) -> ObjectStore:
+    environment = stack.environment()  # type: ignore[attr-defined]  # any of the stacks
+    return open_object_store(
+        S3Settings(
+            s3_endpoint=environment["S3_ENDPOINT"],
+            s3_access_key=SecretStr(environment["S3_ACCESS_KEY"]),
+            s3_secret_key=SecretStr(environment["S3_SECRET_KEY"]),
+        )
+    )
+
+
+@pytest.fixture(params=["memory", pytest.param("s3", marks=pytest.mark.stack)])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    made: Store = MemoryObjects() if request.param == "memory" else request.getfixturevalue("real_store")
+    await made.create_bucket(BUCKET)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def key() -> str:
+    return f"{uuid4()}/object"
+
+
+async def collect(store: Store, key: str) -> bytes:
+    return b"".join([piece async for piece in store.stream(BUCKET, key)])
+
+
+async def write(store: Store, key: str, pieces: int, *, failure: Exception | None = None) -> None:
+    async with store.writing(BUCKET, key, content_type="text/csv") as writer:
+        for _ in range(pieces):
+            await writer.write(PIECE)
+        if failure is not None:
+            raise failure
+
+
+async def test_what_was_put_is_got_and_a_second_put_replaces_it(store: Store, key: str) -> None:
+    await store.put(BUCKET, key, b"first", content_type="text/plain")
+    await store.put(BUCKET, key, memoryview(b"second"), content_type="text/plain")
+    assert await store.get(BUCKET, key) == b"second"
+
+
+async def test_a_missing_object_is_said_to_be_missing(store: Store, key: str) -> None:
+    with pytest.raises(ObjectMissing):
+        await store.get(BUCKET, key)
+    with pytest.raises(ObjectMissing):
+        await collect(store, key)
+    assert not await store.exists(BUCKET, key)
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 20])
+async def test_an_object_of_unknown_length_is_written_and_read_in_pieces(store: Store, key: str, pieces: int) -> None:
+    await write(store, key, pieces)
+    assert await store.exists(BUCKET, key)
+    assert await collect(store, key) == PIECE * pieces
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 20])
+async def test_a_writer_that_fails_leaves_no_object(store: Store, key: str, pieces: int) -> None:
+    with pytest.raises(RuntimeError, match="the source went away"):
+        await write(store, key, pieces, failure=RuntimeError("the source went away"))
+    assert not await store.exists(BUCKET, key)
+
+
+async def test_a_copy_equals_its_source(store: Store, key: str) -> None:
+    await store.put(BUCKET, key, b"picture", content_type="image/png")
+    await store.copy(BUCKET, key + ".copy", source_key=key)
+    assert await store.get(BUCKET, key + ".copy") == b"picture"
+
+
+async def test_all_below_a_prefix_is_deleted_and_nothing_else_twice_without_harm(store: Store, key: str) -> None:
+    prefix = key.removesuffix("object")
+    for name in (key, prefix + "deep/er", f"other-{key}"):
+        await store.put(BUCKET, name, b"x", content_type="text/plain")
+    await store.delete_all(BUCKET, prefix)
+    await store.delete_all(BUCKET, prefix)
+    assert not await store.exists(BUCKET, key)
+    assert not await store.exists(BUCKET, prefix + "deep/er")
+    assert await store.exists(BUCKET, f"other-{key}")
+
+
+@pytest.mark.stack
+async def test_a_presigned_url_reads_the_object_with_its_type(real_store: ObjectStore, key: str) -> None:
+    await real_store.create_bucket(BUCKET)
+    await real_store.put(BUCKET, key, b"picture", content_type="image/webp")
+    url = real_store.presigned_get(BUCKET, key, valid_for=timedelta(minutes=5))
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        answer = await client.get(url)
+    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, b"picture", "image/webp")
+    real_store.close()
+
+
+async def test_a_server_that_does_not_answer_is_a_part_that_is_away(key: str) -> None:
+    store = open_object_store(
+        S3Settings(s3_endpoint="http://127.0.0.1:9", s3_access_key=SecretStr("k"), s3_secret_key=SecretStr("s"))
+    )
+    with pytest.raises(DependencyAway, match="s3 is away"):
+        await store.get(BUCKET, key)
+    with pytest.raises(DependencyAway, match="s3 is away"):
+        await write(store, key, 64)
+    store.close()
