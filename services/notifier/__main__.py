@@ -1,0 +1,90 @@
+"""Wiring of the notifier: settings, adapters, handlers, run. The only reader of the environment."""
+
+import argparse
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from functools import partial
+
+from pydantic import ValidationError
+
+from services.notifier.adapters.http_callback import HttpCallback
+from services.notifier.adapters.postgres_deliveries import PostgresDeliveries
+from services.notifier.adapters.s3_callbacks import S3Callbacks
+from services.notifier.api.deliveries import deliveries_router
+from services.notifier.courier import Courier
+from services.notifier.domain.signature import WebhookSecret
+from services.notifier.on_request_completed import OnRequestCompleted
+from services.notifier.settings import NotifierSettings
+from shared.events import RequestCompleted
+from shared.http.app import Probe, service_app
+from shared.kafka.connection import KafkaConnection
+from shared.kafka.consumer import Consumer, Handling
+from shared.kafka.producer import EventProducer
+from shared.kafka.source import kafka_records
+from shared.object_store import open_object_store
+from shared.postgres import Database
+from shared.process import http_role, run_process, run_roles
+from shared.safe_http import SafeClient
+from shared.topics import REQUESTS_COMPLETED
+
+NAME = "notifier"
+USAGE_ERROR = 2
+DESCRIPTION = "Tells callback URLs that their request has reached its end. It has one role, so no argument is needed."
+
+
+def main() -> int:
+    argparse.ArgumentParser(prog="python -m services.notifier", description=DESCRIPTION).parse_args()
+    try:
+        settings = NotifierSettings()  # type: ignore[call-arg]  # the environment fills it
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            print(f"{NAME}: {name}: {problem['msg']}", file=sys.stderr)  # noqa: T201 - before there is a log
+        return USAGE_ERROR
+    return run_process(lambda stop: run(settings, stop), name=NAME, log_level=settings.log_level)
+
+
+async def run(settings: NotifierSettings, stop: asyncio.Event) -> None:
+    """Consume completions and answer HTTP until stopped."""
+    connection = KafkaConnection(settings)
+    async with AsyncExitStack() as opened:
+        producer = EventProducer(connection, f"pixelmill/{NAME}")
+        opened.push_async_callback(producer.stop)
+        database = Database(settings)
+        opened.push_async_callback(database.close)
+        store = open_object_store(settings)
+        opened.callback(store.close)
+        client = SafeClient(settings.fetch_policy())
+        opened.push_async_callback(client.close)
+
+        deliveries = PostgresDeliveries(database)
+        callbacks = S3Callbacks(store, settings.s3_bucket_requests)
+        courier = _courier(client, deliveries, settings)
+        handler = OnRequestCompleted(callbacks, deliveries, courier)
+        consumer = _consumer(connection, handler, producer, in_flight=settings.webhooks_in_flight)
+        s3_probe = partial(store.probe, callbacks.bucket)
+        probes: dict[str, Probe] = {"kafka": producer.probe, "postgres": database.probe, "s3": s3_probe}
+        app = service_app(NAME, probes, debug=settings.pixelmill_env == "dev")
+        app.include_router(deliveries_router(deliveries, callbacks, courier, auth=settings.auth))
+        await run_roles(stop, consumer.run, http_role(app, settings))
+
+
+def _courier(client: SafeClient, deliveries: PostgresDeliveries, settings: NotifierSettings) -> Courier:
+    endpoint = HttpCallback(client, timeout_seconds=settings.webhook_timeout_seconds)
+    return Courier(endpoint, deliveries, WebhookSecret.parse(settings.webhook_secret.get_secret_value()))
+
+
+def _consumer(
+    connection: KafkaConnection, handler: OnRequestCompleted, producer: EventProducer, *, in_flight: int
+) -> Consumer:
+    return Consumer(
+        kafka_records(connection, group=connection.group(NAME, "completions"), topics=[REQUESTS_COMPLETED]),
+        handlers={RequestCompleted: handler},
+        dead_letters=producer,
+        handling=Handling(in_flight=in_flight),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,4 @@
+SELECT delivery_id, n, at, "trigger", duration_ms, status, error_code, error_message, response
+FROM notifier.attempts
+WHERE delivery_id = ANY($1::uuid[])
+ORDER BY delivery_id, n

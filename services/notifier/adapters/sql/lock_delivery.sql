@@ -1,0 +1,1 @@
+SELECT state FROM notifier.deliveries WHERE delivery_id = $1 FOR UPDATE

@@ -1,0 +1,154 @@
+"""`/v1`: the webhooks owed for a request, what became of each attempt, and trying once more."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+
+from services.notifier.domain.delivery import MANUAL, Delivery, DeliveryId, DeliveryState
+from services.notifier.domain.history import NumberedAttempt, RecordedDelivery
+from shared.events import Timestamp
+from shared.http.problems import Problem
+from shared.ids import RequestId
+
+
+class DeliveryRecords(Protocol):
+    """What was delivered, and what was not."""
+
+    async def of_request(self, request_id: RequestId) -> Sequence[RecordedDelivery]: ...
+
+    async def find(self, delivery_id: DeliveryId) -> RecordedDelivery | None: ...
+
+
+class Requests(Protocol):
+    """Whether a request is known at all."""
+
+    async def knows(self, request_id: RequestId) -> bool: ...
+
+
+class Attempts(Protocol):
+    """Tries at deliveries."""
+
+    async def attempt(self, delivery: Delivery, *, trigger: str) -> DeliveryState: ...
+
+
+class ErrorView(BaseModel):
+    code: str
+    message: str
+
+
+class AttemptView(BaseModel):
+    """One try; `status` is null without an answer, `response` is the first kilobyte of one."""
+
+    n: int
+    at: Timestamp
+    trigger: str
+    host: str
+    status: int | None
+    error: ErrorView | None
+    duration_ms: int
+    response: str | None
+
+
+class DeliveryView(BaseModel):
+    """One webhook; `delivery_id` is the `webhook-id` of all its attempts."""
+
+    delivery_id: str
+    request_id: str
+    type: str
+    host: str
+    state: DeliveryState
+    created_at: Timestamp
+    delivered_at: Timestamp | None
+    attempts: list[AttemptView]
+
+
+class DeliveriesView(BaseModel):
+    items: list[DeliveryView]
+
+
+def deliveries_router(
+    records: DeliveryRecords, requests: Requests, attempts: Attempts, *, auth: Literal["required", "off"]
+) -> APIRouter:
+    """The routes; with `auth` `required` every call is refused, for there are no keys that could be shown."""
+    router = APIRouter(prefix="/v1", tags=["deliveries"], dependencies=[Depends(_gate(auth))])
+
+    @router.get("/requests/{request_id}/deliveries")
+    async def deliveries(request_id: str) -> DeliveriesView:
+        """The webhooks of one request with their attempts; none when no callback URL was given."""
+        known = RequestId(_uuid(request_id, "request"))
+        found = await records.of_request(known)
+        if not found and not await requests.knows(known):
+            raise _missing("request", request_id)
+        return DeliveriesView(items=[_view(one) for one in found])
+
+    @router.post("/deliveries/{delivery_id}/redeliver")
+    async def redeliver(delivery_id: str) -> DeliveryView:
+        """Post the same body with the same `webhook-id` once more, now, and say what became of it."""
+        known = DeliveryId(_uuid(delivery_id, "delivery"))
+        recorded = await _found(records, known)
+        await attempts.attempt(recorded.delivery, trigger=MANUAL)
+        return _view(await _found(records, known))
+
+    return router
+
+
+def _gate(auth: Literal["required", "off"]) -> Any:
+    async def refuse() -> None:
+        if auth == "required":
+            raise Problem(
+                401,
+                "key-required",
+                "This server wants an API key, as `Authorization: Bearer <key>`.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+    return refuse
+
+
+async def _found(records: DeliveryRecords, delivery_id: DeliveryId) -> RecordedDelivery:
+    recorded = await records.find(delivery_id)
+    if recorded is None:
+        raise _missing("delivery", delivery_id)
+    return recorded
+
+
+def _uuid(text: str, kind: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise _missing(kind, text) from None
+
+
+def _missing(kind: str, name: str) -> Problem:
+    return Problem(404, f"unknown-{kind}", f"There is no {kind} {name[:64]!r}.")
+
+
+def _view(recorded: RecordedDelivery) -> DeliveryView:
+    delivery = recorded.delivery
+    return DeliveryView(
+        delivery_id=delivery.delivery_id,
+        request_id=delivery.request_id,
+        type=delivery.type,
+        host=delivery.host,
+        state=delivery.state,
+        created_at=recorded.created_at,
+        delivered_at=recorded.delivered_at,
+        attempts=[_attempt_view(numbered, delivery.host) for numbered in recorded.attempts],
+    )
+
+
+def _attempt_view(numbered: NumberedAttempt, host: str) -> AttemptView:
+    attempt = numbered.attempt
+    return AttemptView(
+        n=numbered.n,
+        at=attempt.at,
+        trigger=attempt.trigger,
+        host=host,
+        status=attempt.status,
+        error=ErrorView(code=attempt.error.code, message=attempt.error.message) if attempt.error else None,
+        duration_ms=attempt.duration_ms,
+        response=attempt.response,
+    )

@@ -1,0 +1,24 @@
+"""Deliveries with all that became of them, as users look at them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.notifier.domain.delivery import Attempt, Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedAttempt:
+    """An attempt and its number within the delivery, from 1."""
+
+    n: int
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedDelivery:
+    """A delivery and its attempts, in order."""
+
+    delivery: Delivery
+    created_at: datetime
+    delivered_at: datetime | None
+    attempts: tuple[NumberedAttempt, ...]

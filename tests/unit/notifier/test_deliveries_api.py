@@ -1,0 +1,92 @@
+"""The notifier over HTTP."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from services.notifier.api.deliveries import deliveries_router
+from services.notifier.courier import Answer, Courier
+from services.notifier.domain.delivery import delivery_id, delivery_owed
+from shared.http.app import service_app
+from tests.unit.notifier.fakes import REQUEST, SECRET, URL, DeliveriesInMemory, KnownCallbacks, Receiver, completed
+
+
+class Api:
+    def __init__(self, *script: Answer | Exception, auth: Literal["required", "off"] = "off") -> None:
+        self.deliveries = DeliveriesInMemory()
+        self.receiver = Receiver(list(script))
+        self.courier = Courier(self.receiver, self.deliveries, SECRET)
+        self.app = service_app("notifier", {}, debug=False)
+        self.app.include_router(deliveries_router(self.deliveries, KnownCallbacks(), self.courier, auth=auth))
+
+    async def deliver(self) -> None:
+        delivery = await self.deliveries.owe(delivery_owed(completed(), URL))
+        await self.courier.attempt(delivery, trigger="requests.completed.v1/1/7")
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[httpx2.AsyncClient]:
+        transport = httpx2.ASGITransport(self.app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://notifier") as client:
+            yield client
+
+
+async def test_deliveries_are_shown_with_their_attempts_and_without_the_rest_of_the_url() -> None:
+    api = Api(Answer(503, b"later"))
+    await api.deliver()
+    async with api.client() as client:
+        answer = await client.get(f"/v1/requests/{REQUEST}/deliveries")
+    assert answer.status_code == 200
+    assert "token" not in answer.text
+    (item,) = answer.json()["items"]
+    assert item["delivery_id"] == delivery_id(REQUEST, URL)
+    assert (item["state"], item["host"], item["delivered_at"]) == ("failed", "shop.example", None)
+    (attempt,) = item["attempts"]
+    assert (attempt["n"], attempt["status"], attempt["response"]) == (1, 503, "later")
+    assert attempt["error"]["code"] == "http_503"
+    assert attempt["trigger"] == "requests.completed.v1/1/7"
+
+
+async def test_a_request_without_a_callback_has_no_deliveries() -> None:
+    async with Api().client() as client:
+        answer = await client.get(f"/v1/requests/{REQUEST}/deliveries")
+    assert (answer.status_code, answer.json()) == (200, {"items": []})
+
+
+@pytest.mark.parametrize("name", [str(uuid4()), "not-an-id"])
+async def test_an_unknown_request_is_404(name: str) -> None:
+    async with Api().client() as client:
+        answer = await client.get(f"/v1/requests/{name}/deliveries")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "urn:pixelmill:problem:unknown-request"
+
+
+async def test_a_redelivery_posts_the_same_body_under_the_same_id_and_says_what_became_of_it() -> None:
+    api = Api(Answer(500, b""), Answer(200, b"ok"))
+    await api.deliver()
+    async with api.client() as client:
+        answer = await client.post(f"/v1/deliveries/{delivery_id(REQUEST, URL)}/redeliver")
+    first, second = api.receiver.posted
+    assert (second.body, second.headers["webhook-id"]) == (first.body, first.headers["webhook-id"])
+    assert answer.json()["state"] == "delivered"
+    assert [attempt["trigger"] for attempt in answer.json()["attempts"]] == ["requests.completed.v1/1/7", "manual"]
+
+
+@pytest.mark.parametrize("name", [str(uuid4()), "not-an-id"])
+async def test_redelivering_an_unknown_delivery_is_404(name: str) -> None:
+    async with Api().client() as client:
+        answer = await client.post(f"/v1/deliveries/{name}/redeliver")
+    assert answer.status_code == 404
+
+
+async def test_where_keys_are_required_nothing_is_shown_without_one() -> None:
+    async with Api(auth="required").client() as client:
+        answer = await client.get(f"/v1/requests/{REQUEST}/deliveries")
+        alive = await client.get("/healthz")
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert alive.status_code == 200
