@@ -27,10 +27,8 @@ START_SECONDS = 180.0
 EXTERNAL_SETTINGS = ("KAFKA_", "DATABASE_URL", "S3_")
 
 
-class TestStack(Protocol):
+class StackForTests(Protocol):
     """What a test needs of the three parts."""
-
-    __test__ = False
 
     def environment(self) -> dict[str, str]:
         """The settings with which services reach the parts. Nothing is prepared: no table, topic or bucket."""
@@ -107,7 +105,7 @@ def temporary_home() -> Iterator[Home]:
 
 
 @contextmanager
-def running_stack() -> Iterator[TestStack]:
+def running_stack() -> Iterator[StackForTests]:
     """The stack that the environment asks for, while the block runs."""
     choice = os.environ.get("PIXELMILL_TEST_STACK", "embedded")
     assert choice == "embedded", f"PIXELMILL_TEST_STACK={choice} is unknown"

@@ -1,0 +1,1 @@
+"""How Pixelmill is run: the embedded stack, migrations and deployment files."""

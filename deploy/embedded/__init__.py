@@ -1,0 +1,1 @@
+"""Kafka, Postgres and an S3 server as plain processes: no Docker, no root, loopback only."""
