@@ -1,0 +1,56 @@
+"""The codec as the handler sees it: memory files in, memory files out."""
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from typing import Protocol
+
+from services.processor.codec.job import Compressed, Job, Order, SourcePicture
+from services.processor.codec.memory_file import MemoryFile
+from services.processor.domain.picture import CompressedPicture, Rendered
+from shared.events import SourceFacts
+from shared.recipes import Recipe, Rendition
+
+
+class Pool(Protocol):
+    async def compress(self, job: Job) -> Compressed: ...
+
+
+class CodecProcesses:
+    """Turns recipes into jobs of the pool; errors are those of the pool."""
+
+    def __init__(self, pool: Pool, *, max_pixels: int) -> None:
+        self._pool = pool
+        self._max_pixels = max_pixels
+
+    @asynccontextmanager
+    async def compressed(self, source: MemoryFile, recipe: Recipe) -> AsyncIterator[CompressedPicture]:
+        with ExitStack() as held:
+            outputs = [held.enter_context(MemoryFile(rendition.name)) for rendition in recipe.renditions]
+            orders = tuple(map(_order, recipe.renditions, outputs))
+            done = await self._pool.compress(Job(source.path, self._max_pixels, orders))
+            yield _picture(done, recipe, outputs)
+
+
+def _order(rendition: Rendition, output: MemoryFile) -> Order:
+    return Order(
+        format=rendition.format,
+        quality=rendition.quality,
+        output=output.path,
+        width=rendition.width,
+        height=rendition.height,
+        fit=rendition.fit,
+    )
+
+
+def _picture(done: Compressed, recipe: Recipe, outputs: list[MemoryFile]) -> CompressedPicture:
+    renditions = tuple(
+        Rendered(rendition.name, made.format, made.width, made.height, made.bytes, made.sha256, output)
+        for rendition, made, output in zip(recipe.renditions, done.made, outputs, strict=True)
+    )
+    return CompressedPicture(_facts(done.source), renditions, done.note)
+
+
+def _facts(source: SourcePicture) -> SourceFacts:
+    return SourceFacts(
+        bytes=source.bytes, format=source.format, width=source.width, height=source.height, sha256=source.sha256
+    )

@@ -1,0 +1,85 @@
+"""What a codec process does with one picture: decode once, make every rendition, keep the smallest."""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Final
+
+from services.processor.codec.decode import Decoded, decode
+from services.processor.codec.encode import write
+from services.processor.codec.fit import fitted
+from services.processor.codec.job import (
+    Compressed,
+    Format,
+    Job,
+    Made,
+    Note,
+    Order,
+    Refused,
+    SourceFormat,
+    SourcePicture,
+    Unusable,
+)
+from services.processor.codec.repack import repacked
+
+File = io.BufferedReader | io.BufferedRandom
+
+# A GIF becomes a PNG of its first frame: lossless, with its palette, and readable everywhere.
+_KEPT: Final[dict[SourceFormat, Format]] = {"jpeg": "jpeg", "png": "png", "webp": "webp", "gif": "png"}
+
+
+def compress(job: Job) -> Compressed | Refused:
+    """Read the job's source, fill its outputs, and say what is in them; the same job gives the same bytes."""
+    try:
+        with Path(job.source).open("rb") as source:
+            decoded = decode(source, max_pixels=job.max_pixels)
+            facts = _source_facts(source, decoded)
+            results = [_make(source, decoded, facts, order=order) for order in job.orders]
+    except Unusable as unusable:
+        return Refused(unusable.code, unusable.message)
+    except MemoryError:
+        return Refused("codec_memory", "The picture needs more memory than one picture may take.")
+    notes = [note for _, note in results if note is not None]
+    note: Note | None = "not_smaller" if "not_smaller" in notes else notes[0] if notes else None
+    return Compressed(facts, tuple(made for made, _ in results), note)
+
+
+def _make(source: File, decoded: Decoded, facts: SourcePicture, *, order: Order) -> tuple[Made, Note | None]:
+    target: Format = _KEPT[decoded.format] if order.format == "keep" else order.format
+    image = fitted(decoded.image, order)
+    is_whole = image is decoded.image
+    note: Note | None = None
+    with Path(order.output).open("w+b") as out:
+        write(image, out, target=target, quality=order.quality, indexed=decoded.indexed if is_whole else None)
+        if _length(out) >= facts.bytes and is_whole and decoded.is_as_stored and target == decoded.format:
+            note = _keep_original(source, out, facts)
+        size = _length(out)
+        sha256 = _sha256(out)
+    made = Made(format=target, width=image.width, height=image.height, bytes=size, sha256=sha256)
+    return made, "not_smaller" if size >= facts.bytes else note
+
+
+def _keep_original(source: File, out: File, facts: SourcePicture) -> Note | None:
+    """Replace what was encoded by the repacked source, if that is smaller."""
+    source.seek(0)
+    original = repacked(source.read(), facts.format, pixels=facts.width * facts.height)
+    if original is None or len(original) >= _length(out):
+        return None
+    out.seek(0)
+    out.truncate()
+    out.write(original)
+    return "kept_original"
+
+
+def _source_facts(source: File, decoded: Decoded) -> SourcePicture:
+    width, height = decoded.stored_size
+    return SourcePicture(decoded.format, width, height, _length(source), _sha256(source))
+
+
+def _length(file: File) -> int:
+    return file.seek(0, 2)
+
+
+def _sha256(file: File) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()

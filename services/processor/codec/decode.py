@@ -1,0 +1,132 @@
+"""From bytes to pixels: upright, in sRGB, eight bits, as `L`, `RGB` or `RGBA`, and without any metadata."""
+
+import warnings
+from dataclasses import dataclass
+from typing import BinaryIO, Final, cast
+
+from PIL import GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
+from PIL.Image import Transpose
+
+from services.processor.codec.colour import eight_bit, without_needless_alpha
+from services.processor.codec.job import SourceFormat, Unusable
+from services.processor.codec.srgb import is_srgb, to_srgb
+
+# Named so that Pillow knows these decoders and no others; MPO is how phones store a JPEG with a preview behind it.
+_DECODERS: Final = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin, GifImagePlugin)
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF")
+_SOURCE_FORMATS: Final = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "GIF": "gif"}
+_SIGNATURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
+
+MAX_SIDE: Final = 65_500
+_ORIENTATION_TAG: Final = 0x0112
+_UPRIGHT: Final = 1
+_TURNS: Final = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A picture ready to be encoded.
+
+    `stored_size` is the size in the file. `indexed` is the same picture with its own palette, if it came with one.
+    `is_as_stored` says that the file's pixels need no change: it may be repacked without decoding.
+    """
+
+    format: SourceFormat
+    stored_size: tuple[int, int]
+    image: Image.Image
+    indexed: Image.Image | None
+    is_as_stored: bool
+
+
+def decode(source: BinaryIO, *, max_pixels: int) -> Decoded:
+    """Decode the first frame. Raises `Unusable` (`unsupported_format`, `too_many_pixels`, `corrupt_image`)."""
+    opened = _opened(source, max_pixels)
+    _check_size(opened.size, max_pixels)
+    try:
+        return _prepared(opened)
+    except MemoryError:
+        raise
+    # A decoder that reads hostile bytes may raise anything; whatever it is, these bytes are the reason.
+    except Exception as error:
+        if "out of memory" in str(error):
+            raise MemoryError from error
+        raise _corrupt() from error
+
+
+def _opened(source: BinaryIO, max_pixels: int) -> Image.Image:
+    # Pillow refuses twice this number before it allocates, and warns from here on, which our own check replaces.
+    Image.MAX_IMAGE_PIXELS = max(1, max_pixels // 2)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Image.open(source, formats=_FORMATS)
+    except UnidentifiedImageError as error:
+        raise (_corrupt() if _looks_supported(source) else _unsupported()) from error
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels(max_pixels) from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _corrupt() from error
+
+
+def _prepared(opened: Image.Image) -> Decoded:
+    opened.load()
+    profile = opened.info.get("icc_profile") or None
+    turn = _TURNS.get(_orientation(opened))
+    is_one_picture = opened.format in {"JPEG", "MPO"} or getattr(opened, "n_frames", 1) == 1
+    keeps_colours = is_srgb(profile) and opened.mode != "CMYK"
+    upright = opened if turn is None else opened.transpose(turn)
+    indexed = upright if opened.mode == "P" and keeps_colours else None
+    image = without_needless_alpha(to_srgb(eight_bit(upright), profile))
+    image.info = {}
+    return Decoded(
+        format=cast(SourceFormat, _SOURCE_FORMATS[opened.format or ""]),
+        stored_size=opened.size,
+        image=image,
+        indexed=indexed,
+        is_as_stored=turn is None and keeps_colours and is_one_picture,
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, _UPRIGHT))
+    # Broken metadata is no reason to refuse a picture: viewers show it as it is stored.
+    except Exception:
+        return _UPRIGHT
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels or max(size) > MAX_SIDE:
+        raise _too_many_pixels(max_pixels)
+
+
+def _looks_supported(source: BinaryIO) -> bool:
+    source.seek(0)
+    head = source.read(12)
+    return head.startswith(_SIGNATURES) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
+
+
+def _too_many_pixels(max_pixels: int) -> Unusable:
+    limit = max_pixels / 1_000_000
+    return Unusable(
+        "too_many_pixels", f"The picture has more than {limit:g} million pixels, or a side above {MAX_SIDE} pixels."
+    )
+
+
+def _unsupported() -> Unusable:
+    return Unusable("unsupported_format", "The file is not a JPEG, PNG, WebP or GIF picture, whatever it is called.")
+
+
+def _corrupt() -> Unusable:
+    return Unusable("corrupt_image", "The picture is damaged or incomplete and cannot be decoded.")

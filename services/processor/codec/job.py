@@ -1,0 +1,75 @@
+"""What a codec process is given and what it answers: small frozen values. The pictures lie in memory files."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+SourceFormat = Literal["jpeg", "png", "webp", "gif"]
+Format = Literal["jpeg", "png", "webp"]
+Note = Literal["kept_original", "not_smaller"]
+
+
+class Unusable(Exception):
+    """This picture cannot be made into what is asked; `code` is one of the image error codes."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One rendition to make. `output` is the path of the file that takes it."""
+
+    format: Literal["keep", "jpeg", "png", "webp"]
+    quality: int
+    output: str
+    width: int | None = None
+    height: int | None = None
+    fit: Literal["contain", "cover"] = "contain"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One picture: one decode serves all orders."""
+
+    source: str
+    max_pixels: int
+    orders: tuple[Order, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePicture:
+    """The source as it is stored: its size is the one before orientation is applied."""
+
+    format: SourceFormat
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What lies in the output of the order at the same place."""
+
+    format: Format
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compressed:
+    source: SourcePicture
+    made: tuple[Made, ...]
+    note: Note | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The picture's own fault, with an image error code."""
+
+    code: str
+    message: str

@@ -1,0 +1,42 @@
+"""A file without a name, in memory, that a codec process can open. Linux only."""
+
+import os
+from types import TracebackType
+from typing import Self
+
+
+class MemoryFile:
+    """Bytes that two processes share. Its memory is given back when it is closed."""
+
+    def __init__(self, label: str) -> None:
+        self._descriptor = os.memfd_create(label)
+        self.size = 0
+
+    @property
+    def path(self) -> str:
+        """Where another process of the same user finds it while this process keeps it open."""
+        return f"/proc/{os.getpid()}/fd/{self._descriptor}"
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append all of `data`."""
+        rest = memoryview(data)
+        while rest:
+            written = os.write(self._descriptor, rest)
+            self.size += written
+            rest = rest[written:]
+
+    def read(self) -> bytes:
+        """Return everything that is in it, whoever wrote it."""
+        length = os.fstat(self._descriptor).st_size
+        return os.pread(self._descriptor, length, 0)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,42 @@
+"""Colours as everybody sees them: embedded profiles are applied, then no longer needed."""
+
+import io
+from functools import lru_cache
+from typing import Final
+
+from PIL import Image, ImageCms
+
+_SRGB: Final = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+@lru_cache(maxsize=32)
+def is_srgb(profile: bytes | None) -> bool:
+    """Say whether a picture with this profile shows the same colours without it."""
+    parsed = _parsed(profile)
+    return parsed is None or "srgb" in (parsed.profile.profile_description or "").lower()
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert `L`, `RGB`, `RGBA` or `CMYK` pixels to sRGB; the result is `L`, `RGB` or `RGBA`.
+
+    A profile that is broken, or made for another kind of picture, is ignored, as browsers do.
+    """
+    parsed = _parsed(profile)
+    if parsed is not None and not is_srgb(profile):
+        target = "RGBA" if image.mode == "RGBA" else "RGB"
+        try:
+            converted = ImageCms.profileToProfile(image, parsed, _SRGB, outputMode=target)
+        except ImageCms.PyCMSError:
+            converted = None
+        if converted is not None:
+            return converted.convert("L") if image.mode == "L" else converted
+    return image.convert("RGB") if image.mode == "CMYK" else image
+
+
+def _parsed(profile: bytes | None) -> ImageCms.ImageCmsProfile | None:
+    if not profile:
+        return None
+    try:
+        return ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    except (OSError, ValueError, ImageCms.PyCMSError):
+        return None

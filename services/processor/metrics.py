@@ -1,0 +1,33 @@
+"""What the processor counts and times."""
+
+from contextlib import AbstractContextManager
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+
+from shared.events import ImageProcessed
+
+IMAGES: Final = Counter(
+    "pixelmill_processor_images", "Images with a result, by outcome and error code", ["outcome", "code"]
+)
+STAGE_SECONDS: Final = Histogram(
+    "pixelmill_processor_stage_seconds",
+    "Seconds that one image spends in a stage (fetch, codec, store), waiting for its turn included",
+    ["stage"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40),
+)
+SOURCE_BYTES: Final = Counter("pixelmill_processor_source_bytes", "Bytes of sources that became renditions")
+STORED_BYTES: Final = Counter("pixelmill_processor_stored_bytes", "Bytes of renditions that were stored")
+
+
+def stage(name: str) -> AbstractContextManager[None]:
+    """Time what happens inside, whether it ends well or not."""
+    return STAGE_SECONDS.labels(name).time()
+
+
+def count(result: ImageProcessed) -> None:
+    """Count one published result; a success has the code `none`."""
+    IMAGES.labels(result.outcome, result.error.code if result.error else "none").inc()
+    if result.source is not None:
+        SOURCE_BYTES.inc(result.source.bytes)
+        STORED_BYTES.inc(sum(rendition.bytes for rendition in result.renditions))
