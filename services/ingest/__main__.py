@@ -1,0 +1,185 @@
+"""Wiring of ingest: settings, adapters, handlers, run. The only reader of the environment."""
+
+import argparse
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import NamedTuple
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from services.ingest.adapters.postgres_requests import PostgresRequests
+from services.ingest.adapters.postgres_uploads import PostgresUploads
+from services.ingest.adapters.s3_requests import S3Requests
+from services.ingest.announcements import BackgroundAnnouncements
+from services.ingest.api.answers import PublicUrls
+from services.ingest.api.submit import SubmitApi, submit_router
+from services.ingest.domain.csv_rules import CsvRules
+from services.ingest.known_requests import KnownRequests
+from services.ingest.on_chunk_advanced import OnChunkAdvanced
+from services.ingest.on_request_accepted import OnRequestAccepted
+from services.ingest.on_request_completed import OnRequestCompleted
+from services.ingest.release_chunks import ReleaseChunks
+from services.ingest.settings import IngestSettings
+from services.ingest.submit_csv import SubmitCsv, Terms
+from services.ingest.sweeper import Sweeper
+from services.ingest.url_judge import url_problem
+from shared.events import ChunkAdvanced, RequestAccepted, RequestCompleted
+from shared.http.app import Probe, service_app
+from shared.ids import RequestId
+from shared.kafka.connection import KafkaConnection
+from shared.kafka.consumer import Consumer, Handling
+from shared.kafka.producer import EventProducer
+from shared.kafka.source import kafka_records
+from shared.object_store import ObjectStore, open_object_store
+from shared.postgres import Database
+from shared.process import Role, http_role, run_process, run_roles
+from shared.topics import REQUESTS_ACCEPTED, REQUESTS_COMPLETED, REQUESTS_PROGRESS
+
+NAME = "ingest"
+ROLES = ("api", "planner")
+USAGE_ERROR = 2
+# Every upload holds one thread of the store for its whole time; manifest chunks need others.
+SPARE_STORE_THREADS = 16
+HANDLING = Handling(in_flight=8, span=256, ordered_by_key=True)
+
+
+def main() -> int:
+    roles = _roles()
+    try:
+        settings = IngestSettings()
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            print(f"{NAME}: {name}: {problem['msg']}", file=sys.stderr)  # noqa: T201 - before there is a log
+        return USAGE_ERROR
+    return run_process(lambda stop: run(settings, roles, stop), name=NAME, log_level=settings.log_level)
+
+
+def _roles() -> frozenset[str]:
+    parser = argparse.ArgumentParser(
+        prog="python -m services.ingest",
+        description="api: takes CSVs over HTTP. planner: releases the images of accepted requests.",
+    )
+    parser.add_argument("roles", nargs="+", choices=ROLES, metavar="role", help="api, planner, or both")
+    return frozenset(parser.parse_args().roles)
+
+
+class Parts(NamedTuple):
+    """The outside systems, as this process reaches them."""
+
+    connection: KafkaConnection
+    producer: EventProducer
+    database: Database
+    store: ObjectStore
+    objects: S3Requests
+    requests: PostgresRequests
+    uploads: PostgresUploads
+
+
+async def run(settings: IngestSettings, roles: frozenset[str], stop: asyncio.Event) -> None:
+    """Run the roles, the sweeper and HTTP until stopped."""
+    async with AsyncExitStack() as opened:
+        parts = _open(settings, opened)
+        app = service_app(NAME, _probes(settings, parts, roles), debug=settings.pixelmill_env == "dev")
+        running: list[Role] = [_sweeper(settings, parts).run, http_role(app, settings)]
+        if "api" in roles:
+            announcements = BackgroundAnnouncements(parts.producer, parts.requests, now=_now)
+            opened.push_async_callback(announcements.close)
+            app.include_router(submit_router(_submit(settings, parts, announcements), _api(settings)))
+        if "planner" in roles:
+            running.append(_planner(parts).run)
+        await run_roles(stop, *running)
+
+
+def _open(settings: IngestSettings, opened: AsyncExitStack) -> Parts:
+    connection = KafkaConnection(settings)
+    producer = EventProducer(connection, f"pixelmill/{NAME}")
+    opened.push_async_callback(producer.stop)
+    database = Database(settings)
+    opened.push_async_callback(database.close)
+    store = open_object_store(settings, threads=settings.uploads_at_once + SPARE_STORE_THREADS)
+    opened.callback(store.close)
+    return Parts(
+        connection=connection,
+        producer=producer,
+        database=database,
+        store=store,
+        objects=S3Requests(store, settings.s3_bucket_requests),
+        requests=PostgresRequests(database),
+        uploads=PostgresUploads(database),
+    )
+
+
+def _probes(settings: IngestSettings, parts: Parts, roles: frozenset[str]) -> dict[str, Probe]:
+    probes: dict[str, Probe] = {
+        "postgres": parts.database.probe,
+        "s3": partial(parts.store.probe, settings.s3_bucket_requests),
+    }
+    if "api" not in roles:
+        # Without Kafka a CSV is accepted all the same, so only a process that takes none is unready without it.
+        probes["kafka"] = parts.producer.probe
+    return probes
+
+
+def _submit(settings: IngestSettings, parts: Parts, announcements: BackgroundAnnouncements) -> SubmitCsv:
+    return SubmitCsv(
+        parts.uploads,
+        parts.objects,
+        announcements,
+        terms=Terms(
+            rules=CsvRules(),
+            limits=settings.limits(),
+            upload_timeout=timedelta(seconds=settings.upload_timeout_seconds),
+            uploads_at_once=settings.uploads_at_once,
+        ),
+        url_problem=url_problem,
+        now=_now,
+        new_id=lambda: RequestId(str(uuid4())),
+    )
+
+
+def _api(settings: IngestSettings) -> SubmitApi:
+    urls = PublicUrls(settings.ingest_public_url, settings.aggregator_public_url, settings.notifier_public_url)
+    return SubmitApi(settings.auth, settings.max_upload_bytes, urls)
+
+
+def _sweeper(settings: IngestSettings, parts: Parts) -> Sweeper:
+    return Sweeper(
+        parts.requests,
+        parts.producer,
+        uploads=parts.uploads,
+        objects=parts.objects,
+        pause_seconds=settings.sweep_seconds,
+        now=_now,
+    )
+
+
+def _planner(parts: Parts) -> Consumer:
+    known = KnownRequests(parts.requests, parts.objects)
+    release = ReleaseChunks(parts.requests, parts.objects, parts.producer)
+    return Consumer(
+        kafka_records(
+            parts.connection,
+            group=parts.connection.group(NAME, "planner"),
+            topics=[REQUESTS_ACCEPTED, REQUESTS_PROGRESS, REQUESTS_COMPLETED],
+        ),
+        handlers={
+            RequestAccepted: OnRequestAccepted(known, release),
+            ChunkAdvanced: OnChunkAdvanced(known, release),
+            RequestCompleted: OnRequestCompleted(known, parts.requests),
+        },
+        dead_letters=parts.producer,
+        handling=HANDLING,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

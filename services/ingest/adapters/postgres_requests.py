@@ -1,0 +1,56 @@
+"""Accepted requests and their released chunks, in Postgres."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from services.ingest.adapters.request_json import from_json, to_json
+from shared.ids import RequestId
+from shared.kafka.records import Trigger
+from shared.postgres import Database, load_queries
+from shared.request_files import RequestFile
+
+_SQL = load_queries("services.ingest.adapters.sql")
+
+
+class PostgresRequests:
+    """Connection trouble is `DependencyAway`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, request_id: RequestId) -> RequestFile | None:
+        async with self._database.connection() as connection:
+            document = await connection.fetchval(_SQL["find_request"], request_id)
+        return None if document is None else from_json(document)
+
+    async def restore(self, request: RequestFile) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(
+                _SQL["restore_request"], request.request_id, request.owner, to_json(request), request.accepted_at
+            )
+
+    async def claim(self, request_id: RequestId, chunks: Sequence[int], trigger: Trigger) -> list[int]:
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL["claim_chunks"], request_id, list(chunks), str(trigger))
+        return sorted(row["chunk"] for row in rows)
+
+    async def mark_ended(self, request_id: RequestId, ended_at: datetime) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(_SQL["mark_ended"], request_id, ended_at)
+
+    async def mark_announced(self, request_ids: Sequence[RequestId], now: datetime) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(_SQL["mark_announced"], list(request_ids), now)
+
+    @asynccontextmanager
+    async def unannounced(
+        self, accepted_before: datetime, *, limit: int, now: datetime
+    ) -> AsyncIterator[Sequence[RequestFile]]:
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(_SQL["unannounced_requests"], accepted_before, limit)
+            requests = [from_json(row["request"]) for row in rows]
+            yield requests
+            if requests:
+                announced = [request.request_id for request in requests]
+                await connection.execute(_SQL["mark_announced"], announced, now)

@@ -1,0 +1,67 @@
+"""Uploads and the commit that makes them requests, in Postgres."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from services.ingest.adapters.request_json import from_json, to_json
+from services.ingest.csv_upload import Earlier, KeyInUse, Submitter, Upload, UploadTooSlow
+from shared.ids import RequestId
+from shared.postgres import Connection, Database, load_queries
+from shared.request_files import RequestFile
+
+_SQL = load_queries("services.ingest.adapters.sql")
+
+
+class PostgresUploads:
+    """Connection trouble is `DependencyAway`; then nothing is known about the last commit."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(self, upload: Upload, now: datetime) -> Earlier | None:
+        owner, key = upload.submitter
+        async with self._database.transaction() as connection:
+            if key is not None:
+                row = await connection.fetchrow(_SQL["find_idempotency_key"], owner, key)
+                if row is not None:
+                    return Earlier(from_json(row["request"]), row["fingerprint"])
+                await connection.execute(_SQL["release_expired_key"], owner, key, now)
+            begun = await connection.fetchval(_SQL["begin_upload"], upload.request_id, owner, key, upload.expires_at)
+            if begun is None:
+                raise KeyInUse
+        return None
+
+    async def accept(self, request: RequestFile, submitter: Submitter, fingerprint: bytes) -> None:
+        async with self._database.transaction() as connection:
+            if await connection.fetchval(_SQL["end_upload"], request.request_id) is None:
+                raise UploadTooSlow
+            await connection.execute(
+                _SQL["insert_request"], request.request_id, request.owner, to_json(request), request.accepted_at
+            )
+            if submitter.idempotency_key is not None:
+                await _insert_key(connection, submitter, request.request_id, fingerprint)
+
+    async def forget(self, request_id: RequestId) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(_SQL["end_upload"], request_id)
+
+    async def expire(self, request_id: RequestId) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(_SQL["expire_upload"], request_id)
+
+    @asynccontextmanager
+    async def abandoned(self, expired_before: datetime, *, limit: int) -> AsyncIterator[Sequence[RequestId]]:
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(_SQL["expired_uploads"], expired_before, limit)
+            request_ids = [RequestId(row["request_id"]) for row in rows]
+            yield request_ids
+            await connection.executemany(_SQL["end_upload"], [(request_id,) for request_id in request_ids])
+
+
+async def _insert_key(connection: Connection, submitter: Submitter, request_id: RequestId, fingerprint: bytes) -> None:
+    inserted = await connection.fetchval(
+        _SQL["insert_idempotency_key"], submitter.owner, submitter.idempotency_key, request_id, fingerprint
+    )
+    if inserted is None:
+        raise KeyInUse

@@ -1,0 +1,59 @@
+"""The objects of requests: input, manifest, request.json."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from services.ingest.domain.manifest import ManifestChunk, read_manifest_chunk
+from shared.ids import RequestId
+from shared.object_keys import input_csv, manifest_chunk, request_object
+from shared.object_store import ObjectMissing, ObjectWriter
+from shared.request_files import ManifestImage, RequestFile
+
+
+class Objects(Protocol):
+    """What is used of an object store; `shared.object_store.ObjectStore` and its twin in memory have it."""
+
+    async def put(self, bucket: str, key: str, data: bytes, *, content_type: str) -> None: ...
+
+    async def get(self, bucket: str, key: str) -> bytes: ...
+
+    def writing(self, bucket: str, key: str, *, content_type: str) -> AbstractAsyncContextManager[ObjectWriter]: ...
+
+    async def delete_all(self, bucket: str, prefix: str) -> None: ...
+
+
+class S3Requests:
+    """Trouble with the server is `DependencyAway`."""
+
+    def __init__(self, store: Objects, bucket: str) -> None:
+        self._store = store
+        self._bucket = bucket
+
+    def writing_input(self, request_id: RequestId) -> AbstractAsyncContextManager[ObjectWriter]:
+        return self._store.writing(self._bucket, input_csv(request_id), content_type="text/csv")
+
+    async def put_manifest(self, request_id: RequestId, chunk: ManifestChunk) -> None:
+        key = manifest_chunk(request_id, chunk.number)
+        await self._store.put(self._bucket, key, chunk.body, content_type="application/jsonl")
+
+    async def put_request(self, request: RequestFile) -> None:
+        body = request.model_dump_json().encode()
+        key = request_object(request.request_id)
+        await self._store.put(self._bucket, key, body, content_type="application/json")
+
+    async def remove(self, request_id: RequestId) -> None:
+        await self._store.delete_all(self._bucket, f"{request_id}/")
+
+    async def request(self, request_id: RequestId) -> RequestFile | None:
+        body = await self._found(request_object(request_id))
+        return None if body is None else RequestFile.model_validate_json(body)
+
+    async def manifest_chunk(self, request_id: RequestId, chunk: int) -> list[ManifestImage] | None:
+        body = await self._found(manifest_chunk(request_id, chunk))
+        return None if body is None else list(read_manifest_chunk(body))
+
+    async def _found(self, key: str) -> bytes | None:
+        try:
+            return await self._store.get(self._bucket, key)
+        except ObjectMissing:
+            return None

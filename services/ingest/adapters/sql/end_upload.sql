@@ -1,0 +1,1 @@
+DELETE FROM ingest.uploads WHERE request_id = $1 RETURNING request_id

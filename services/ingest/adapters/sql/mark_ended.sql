@@ -1,0 +1,3 @@
+UPDATE ingest.requests
+SET ended_at = $2
+WHERE request_id = $1 AND ended_at IS NULL

@@ -1,0 +1,37 @@
+"""Refused submissions as problems that say what to do."""
+
+from typing import Final
+
+from services.ingest.api.answers import errors_of
+from services.ingest.csv_upload import (
+    CsvRefused,
+    KeyInUse,
+    KeyMismatch,
+    SubmissionRefused,
+    TooManyUploads,
+    UploadTooSlow,
+)
+from shared.http.problems import Problem
+
+_RETRY: Final = {"Retry-After": "5"}
+
+_PROBLEMS: Final[dict[type[SubmissionRefused], tuple[int, str, dict[str, str]]]] = {
+    UploadTooSlow: (408, "upload-too-slow", {"Connection": "close"}),
+    TooManyUploads: (503, "too-many-uploads", _RETRY),
+    KeyInUse: (409, "idempotency-key-in-use", _RETRY),
+    KeyMismatch: (422, "idempotency-key-mismatch", {}),
+}
+
+
+def problem_of(refusal: SubmissionRefused) -> Problem:
+    if isinstance(refusal, CsvRefused):
+        return _csv_refused(refusal)
+    status, kind, headers = _PROBLEMS[type(refusal)]
+    return Problem(status, kind, f"{type(refusal).__doc__} Nothing was accepted.", headers=headers)
+
+
+def _csv_refused(refusal: CsvRefused) -> Problem:
+    total, listed = refusal.findings.total, len(refusal.findings.listed)
+    shown = "see errors" if total == listed else f"the first {listed} are in errors"
+    detail = f"The CSV has {total} {'error' if total == 1 else 'errors'}; {shown}. Nothing was accepted."
+    return Problem(422, "invalid-csv", detail, **errors_of(refusal.findings))

@@ -1,0 +1,122 @@
+"""The ports and the words of an upload: what a submission needs of its body, of Postgres and of object storage."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from services.ingest.domain.findings import Findings
+from services.ingest.domain.manifest import ManifestChunk
+from services.ingest.domain.options import SubmitOptions
+from shared.ids import Owner, RequestId
+from shared.request_files import RequestFile
+
+
+class SubmissionRefused(Exception):
+    """Nothing was accepted. The subclasses say why."""
+
+
+class CsvRefused(SubmissionRefused):
+    """The CSV breaks the rules; `findings` say where. Correct them and send it again."""
+
+    def __init__(self, findings: Findings) -> None:
+        super().__init__(f"{findings.total} findings")
+        self.findings = findings
+
+
+class UploadTooSlow(SubmissionRefused):
+    """The upload took longer than it may. Send it again over a faster connection, or split the file."""
+
+
+class TooManyUploads(SubmissionRefused):
+    """This process receives as many uploads as it may. Try again shortly."""
+
+
+class KeyInUse(SubmissionRefused):
+    """Another upload with this Idempotency-Key is being received. Wait for its answer."""
+
+
+class KeyMismatch(SubmissionRefused):
+    """This Idempotency-Key was used for another file or other options. Use a new key."""
+
+
+class Submitter(NamedTuple):
+    """Who submits, and the Idempotency-Key they gave, if any."""
+
+    owner: Owner
+    idempotency_key: str | None
+
+
+class Upload(NamedTuple):
+    """An upload that is being received under a name of its own."""
+
+    request_id: RequestId
+    submitter: Submitter
+    expires_at: datetime
+
+
+class Earlier(NamedTuple):
+    """The request that was accepted under the same Idempotency-Key, and the fingerprint of what was sent."""
+
+    request: RequestFile
+    fingerprint: bytes
+
+
+class UploadBody(Protocol):
+    """The body of a submission, as a stream."""
+
+    async def open(self) -> SubmitOptions:
+        """Read up to the file; return the options known so far."""
+        ...
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """The bytes of the file."""
+        ...
+
+    def options(self) -> SubmitOptions:
+        """All options, once the pieces have been read."""
+        ...
+
+
+class Uploads(Protocol):
+    """What Postgres knows of uploads and requests."""
+
+    async def begin(self, upload: Upload, now: datetime) -> Earlier | None:
+        """Note the upload and reserve its key, or return what the key stands for. Raises `KeyInUse`."""
+        ...
+
+    async def accept(self, request: RequestFile, submitter: Submitter, fingerprint: bytes) -> None:
+        """Turn the upload into a request, in one transaction. Raises `KeyInUse`, or `UploadTooSlow` if it expired."""
+        ...
+
+    async def forget(self, request_id: RequestId) -> None:
+        """The upload ended without a request, and its objects are gone."""
+        ...
+
+    async def expire(self, request_id: RequestId) -> None:
+        """Leave the upload to the sweeper, unless it has become a request."""
+        ...
+
+
+class PieceWriter(Protocol):
+    async def write(self, data: bytes) -> None: ...
+
+
+class UploadObjects(Protocol):
+    """Where the objects of a request are written."""
+
+    def writing_input(self, request_id: RequestId) -> AbstractAsyncContextManager[PieceWriter]: ...
+
+    async def put_manifest(self, request_id: RequestId, chunk: ManifestChunk) -> None: ...
+
+    async def put_request(self, request: RequestFile) -> None: ...
+
+    async def remove(self, request_id: RequestId) -> None:
+        """Remove every object of a request."""
+        ...
+
+
+class Announcements(Protocol):
+    def announce_soon(self, request: RequestFile) -> None:
+        """Publish the acceptance beside the caller; what fails is published later by the sweeper."""
+        ...

@@ -1,0 +1,63 @@
+"""The manifest of a request: its images in order, in chunks of JSON lines."""
+
+import json
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from services.ingest.domain.rows import Row
+from shared.request_files import ManifestImage
+
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class ManifestChunk(NamedTuple):
+    """One object of the manifest, ready to be stored."""
+
+    number: int
+    body: bytes
+
+
+class ManifestWriter:
+    """Numbers the images of a request from 0 and cuts them into chunks."""
+
+    def __init__(self, chunk_size: int) -> None:
+        self._chunk_size = chunk_size
+        self._lines: list[str] = []
+        self._ready: list[ManifestChunk] = []
+        self.images = 0
+        self.chunks = 0
+
+    def add(self, row: Row) -> None:
+        for slot, url in enumerate(row.urls):
+            # The fields of `ManifestImage`, without the cost of a model for each image.
+            image = {
+                "index": self.images,
+                "row": row.row,
+                "line": row.line,
+                "slot": slot,
+                "serial_number": row.serial_number,
+                "product_name": row.product_name,
+                "url": url,
+            }
+            self._lines.append(_encode(image))
+            self.images += 1
+            if len(self._lines) == self._chunk_size:
+                self._cut()
+
+    def take(self, *, final: bool = False) -> list[ManifestChunk]:
+        """The chunks that became full since the last call; with `final` also the rest."""
+        if final and self._lines:
+            self._cut()
+        ready, self._ready = self._ready, []
+        return ready
+
+    def _cut(self) -> None:
+        body = "\n".join(self._lines) + "\n"
+        self._ready.append(ManifestChunk(self.chunks, body.encode()))
+        self.chunks += 1
+        self._lines = []
+
+
+def read_manifest_chunk(body: bytes) -> Iterator[ManifestImage]:
+    """The images of a stored chunk, in order of `index`."""
+    return (ManifestImage.model_validate_json(line) for line in body.splitlines() if line)

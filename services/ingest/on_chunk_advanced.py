@@ -1,0 +1,18 @@
+"""`chunk.advanced`: the chunk one window further on is released."""
+
+from services.ingest.domain.release import chunks_after
+from services.ingest.known_requests import KnownRequests
+from services.ingest.release_chunks import ReleaseChunks
+from shared.events import ChunkAdvanced
+from shared.kafka.records import Received
+
+
+class OnChunkAdvanced:
+    def __init__(self, requests: KnownRequests, release: ReleaseChunks) -> None:
+        self._requests = requests
+        self._release = release
+
+    async def __call__(self, received: Received[ChunkAdvanced]) -> None:
+        request = await self._requests.find(received.event.request_id)
+        if request is not None:
+            await self._release(request, chunks_after(request, received.event.chunk), received.trigger)

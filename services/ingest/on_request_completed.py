@@ -1,0 +1,26 @@
+"""`requests.completed`: the request has ended, so nothing more of it is released."""
+
+from datetime import datetime
+from typing import Protocol
+
+from services.ingest.known_requests import KnownRequests
+from shared.events import RequestCompleted
+from shared.ids import RequestId
+from shared.kafka.records import Received
+
+
+class EndedRequests(Protocol):
+    async def mark_ended(self, request_id: RequestId, ended_at: datetime) -> None:
+        """Note the end; the first one stays."""
+        ...
+
+
+class OnRequestCompleted:
+    def __init__(self, requests: KnownRequests, ended: EndedRequests) -> None:
+        self._requests = requests
+        self._ended = ended
+
+    async def __call__(self, received: Received[RequestCompleted]) -> None:
+        event = received.event
+        if await self._requests.find(event.request_id) is not None:
+            await self._ended.mark_ended(event.request_id, event.completed_at)

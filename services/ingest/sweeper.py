@@ -1,0 +1,100 @@
+"""Finishes what a crash or an outage left undone: requests nobody heard of, and objects that belong to no request."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from shared.errors import DependencyAway
+from shared.ids import RequestId
+from shared.kafka.producer import Facts
+from shared.request_files import RequestFile
+from shared.topics import REQUESTS_ACCEPTED
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 50
+# The announcement beside the answer comes first; sooner than this the sweeper would only repeat it.
+PATIENCE: Final = timedelta(seconds=5)
+
+
+class UnannouncedRequests(Protocol):
+    """What one sweeper holds, no other sees. The work is done when the block ends well, else it is left as it was."""
+
+    def unannounced(
+        self, accepted_before: datetime, *, limit: int, now: datetime
+    ) -> AbstractAsyncContextManager[Sequence[RequestFile]]: ...
+
+
+class AbandonedUploads(Protocol):
+    """As above, for uploads whose time is over."""
+
+    def abandoned(
+        self, expired_before: datetime, *, limit: int
+    ) -> AbstractAsyncContextManager[Sequence[RequestId]]: ...
+
+
+class RemovableObjects(Protocol):
+    async def remove(self, request_id: RequestId) -> None: ...
+
+
+class Sweeper:
+    """May run in any number of processes at once."""
+
+    def __init__(
+        self,
+        requests: UnannouncedRequests,
+        facts: Facts,
+        *,
+        uploads: AbandonedUploads,
+        objects: RemovableObjects,
+        pause_seconds: float,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._requests = requests
+        self._uploads = uploads
+        self._facts = facts
+        self._objects = objects
+        self._pause_seconds = pause_seconds
+        self._now = now
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Sweep until stopped. A part that is away is waited for."""
+        while not stop.is_set():
+            announced = await self._unless_away(self.announce)
+            removed = await self._unless_away(self.remove_abandoned)
+            if max(announced, removed) < BATCH:
+                await _wait(stop, self._pause_seconds)
+
+    async def announce(self) -> int:
+        """Say `requests.accepted` for requests of which it was not said; return how many there were."""
+        now = self._now()
+        async with self._requests.unannounced(now - PATIENCE, limit=BATCH, now=now) as requests:
+            if requests:
+                await self._facts.publish(REQUESTS_ACCEPTED, *(request.accepted() for request in requests))
+                log.info("requests announced by the sweeper", extra={"count": len(requests)})
+        return len(requests)
+
+    async def remove_abandoned(self) -> int:
+        """Remove the objects of uploads that never became a request; return how many there were."""
+        async with self._uploads.abandoned(self._now(), limit=BATCH) as request_ids:
+            for request_id in request_ids:
+                await self._objects.remove(request_id)
+                log.info("abandoned upload removed", extra={"request_id": request_id})
+        return len(request_ids)
+
+    async def _unless_away(self, step: Callable[[], Awaitable[int]]) -> int:
+        try:
+            return await step()
+        except DependencyAway as away:
+            log.warning("sweep postponed", extra={"part": away.part, "reason": away.reason})
+            return 0
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
