@@ -92,7 +92,8 @@ class EventProducer:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 pending = [
-                    await client.send(topic, record.value, key=record.key, headers=record.headers) for record in records
+                    await client.send(topic, record.value, key=record.key, headers=list(record.headers))
+                    for record in records
                 ]
                 await asyncio.gather(*pending)
         except (TimeoutError, KafkaConnectionError, KafkaTimeoutError, RequestTimedOutError) as error:

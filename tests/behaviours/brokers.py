@@ -89,7 +89,7 @@ class OnKafka:
 
     async def append_raw(self, topic: Topic, *, key: bytes, value: bytes, headers: Headers = ()) -> None:
         async with AIOKafkaProducer(**self._connection.client_options()) as producer:
-            await producer.send_and_wait(self._connection.topic(topic), value, key=key, headers=headers)
+            await producer.send_and_wait(self._connection.topic(topic), value, key=key, headers=list(headers))
 
     async def committed(self, group: str, topic: Topic) -> int:
         partitions = self._partitions(topic)
