@@ -82,7 +82,8 @@ def _consumer(
         kafka_records(connection, group=connection.group(NAME, "completions"), topics=[REQUESTS_COMPLETED]),
         handlers={RequestCompleted: handler},
         dead_letters=producer,
-        handling=Handling(in_flight=in_flight),
+        # One request after another with itself: an event that comes twice finds its delivery settled.
+        handling=Handling(in_flight=in_flight, ordered_by_key=True),
     )
 
 
