@@ -1,0 +1,125 @@
+"""What the servers answer, as far as the command uses it. Further fields are kept and shown with `--json`."""
+
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+State = Literal["pending", "processing", "completed", "failed", "cancelled", "expired"]
+
+ENDED: Final[frozenset[State]] = frozenset({"completed", "failed", "cancelled", "expired"})
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Accepted(Part):
+    """A request was taken."""
+
+    request_id: str
+    state: State
+    rows: int
+    images_total: int
+
+
+class Progress(Part):
+    percent: float
+    images_total: int
+    images_done: int
+    succeeded: int
+    failed: int
+    not_attempted: int
+
+
+class Failures(Part):
+    by_code: dict[str, int] = Field(default_factory=dict)
+    by_host: dict[str, int] = Field(default_factory=dict)
+
+
+class ByteCounts(Part):
+    in_: int = Field(default=0, alias="in")
+    out: int = 0
+    saved_percent: float | None = None
+
+
+class Links(Part):
+    output_csv: str | None = None
+    failures_csv: str | None = None
+
+
+class Status(Part):
+    """How a request stands."""
+
+    request_id: str
+    state: State
+    progress: Progress
+    failures: Failures
+    bytes: ByteCounts
+    links: Links
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in ENDED
+
+    @property
+    def is_spotless(self) -> bool:
+        """Completed, and every image succeeded."""
+        return self.state == "completed" and not self.progress.failed and not self.progress.not_attempted
+
+
+class CsvError(Part):
+    """One thing that is wrong with a CSV, and where."""
+
+    row: int | None = None
+    line: int | None = None
+    column: str | None = None
+    code: str = ""
+    message: str = ""
+
+
+class Problem(Part):
+    """An RFC 9457 answer."""
+
+    type: str = "about:blank"
+    title: str = ""
+    status: int = 0
+    detail: str = ""
+    errors: tuple[CsvError, ...] = ()
+    errors_total: int | None = None
+
+
+class Findings(Part):
+    """What a dry run says about a CSV."""
+
+    valid: bool
+    rows: int
+    images_total: int
+    errors: tuple[CsvError, ...] = ()
+    errors_total: int | None = None
+
+
+class DeliveryError(Part):
+    code: str
+    message: str
+
+
+class Attempt(Part):
+    n: int
+    at: str
+    host: str
+    status: int | None
+    error: DeliveryError | None
+    duration_ms: int
+
+
+class Delivery(Part):
+    """A webhook that is owed."""
+
+    delivery_id: str
+    host: str
+    state: str
+    attempts: tuple[Attempt, ...]
+
+
+class Deliveries(Part):
+    items: tuple[Delivery, ...]
