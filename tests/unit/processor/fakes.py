@@ -1,0 +1,108 @@
+"""Stand-ins for what the handler needs, written by hand."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from services.processor.codec.memory_file import MemoryFile
+from services.processor.domain.picture import CompressedPicture, PictureFormat, Rendered
+from shared.errors import DependencyAway, Permanent, Transient
+from shared.events import Event, ImageProcessed, ImageRequested, SourceFacts
+from shared.ids import LOCAL_OWNER, RequestId
+from shared.kafka.records import Received, Trigger
+from shared.recipes import Recipe, Rendition
+from shared.topics import Topic
+
+REQUEST = RequestId("0b6f2c1e-5f0c-4d6a-9d8e-2a4b6c8d0e1f")
+URL = "http://shop.example/cup.jpg"
+
+
+def requested(
+    *indexes: int, url: str = URL, renditions: tuple[Rendition, ...] = (Rendition(name="compressed"),)
+) -> Received[ImageRequested]:
+    event = ImageRequested(
+        request_id=REQUEST,
+        owner=LOCAL_OWNER,
+        chunk=0,
+        chunk_images=10,
+        chunks_total=1,
+        window=16,
+        indexes=indexes or (0,),
+        url=url,
+        recipe=Recipe(name="default", renditions=renditions),
+    )
+    return Received(event, Trigger("images.requested.express.v1", 0, 7))
+
+
+@dataclass
+class FakeSources:
+    """Sources by URL; an error is raised instead of a source."""
+
+    answers: Mapping[str, bytes | Permanent | Transient]
+    held: int = 0
+
+    @asynccontextmanager
+    async def fetched(self, url: str) -> AsyncIterator[MemoryFile]:
+        answer = self.answers[url]
+        if isinstance(answer, Exception):
+            raise answer
+        with MemoryFile("source") as file:
+            file.write(answer)
+            self.held += 1
+            try:
+                yield file
+            finally:
+                self.held -= 1
+
+
+@dataclass
+class FakeCodec:
+    """Makes of every source the words `<rendition> of <source>`, as WebP."""
+
+    error: Permanent | DependencyAway | None = None
+    runs: int = 0
+
+    @asynccontextmanager
+    async def compressed(self, source: MemoryFile, recipe: Recipe) -> AsyncIterator[CompressedPicture]:
+        self.runs += 1
+        if self.error is not None:
+            raise self.error
+        facts = SourceFacts(
+            bytes=source.size, format="jpeg", width=4, height=3, sha256=sha256(source.read()).hexdigest()
+        )
+        yield CompressedPicture(facts, [_rendered(rendition, source) for rendition in recipe.renditions], None)
+
+
+@dataclass(frozen=True)
+class Words:
+    text: bytes
+
+    def read(self) -> bytes:
+        return self.text
+
+
+def _rendered(rendition: Rendition, source: MemoryFile) -> Rendered:
+    text = rendition.name.encode() + b" of " + source.read()
+    return Rendered(rendition.name, "webp", 4, 3, len(text), sha256(text).hexdigest(), Words(text))
+
+
+@dataclass
+class FakeImages:
+    stored: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+    is_away: bool = False
+
+    async def store(self, key: str, content: bytes, *, format_: PictureFormat) -> None:
+        if self.is_away:
+            raise DependencyAway("s3", "no answer")
+        self.stored[key] = content, format_
+
+
+@dataclass
+class FakeFacts:
+    published: list[tuple[Topic, ImageProcessed]] = field(default_factory=list)
+
+    async def publish(self, topic: Topic, *events: Event) -> None:
+        for event in events:
+            assert isinstance(event, ImageProcessed)
+            self.published.append((topic, event))

@@ -1,0 +1,87 @@
+"""The processor's adapters: room for sources, content types, settings."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from pydantic import ValidationError
+
+from services.processor.adapters.http_source import HttpSource
+from services.processor.adapters.room import Room
+from services.processor.adapters.s3_images import S3Images
+from services.processor.settings import ProcessorSettings
+from shared.errors import Transient
+from shared.object_memory import MemoryObjects
+from shared.safe_http import Fetched
+from tests.waiting import until
+
+
+class ScriptedClient:
+    """Hands out the same pieces for every URL, then fails if it is told to."""
+
+    def __init__(self, *pieces: bytes, error: Exception | None = None) -> None:
+        self.pieces = pieces
+        self.error = error
+        self.fetches = 0
+
+    async def fetch(self, url: str, into: Callable[[bytes | memoryview], object], *, max_bytes: int) -> Fetched:
+        self.fetches += 1
+        for piece in self.pieces:
+            into(piece)
+        if self.error is not None:
+            raise self.error
+        return Fetched(200, "image/jpeg", sum(map(len, self.pieces)), url)
+
+
+async def test_a_source_lies_in_memory_while_it_is_used() -> None:
+    room = Room(100)
+    source = HttpSource(ScriptedClient(b"ab", b"c"), max_bytes=10, room=room)
+    async with source.fetched("http://shop.example/") as file:
+        assert (file.read(), file.size, room.taken) == (b"abc", 3, 3)
+    assert room.taken == 0
+
+
+async def test_a_source_that_fails_gives_its_room_back() -> None:
+    room = Room(100)
+    source = HttpSource(ScriptedClient(b"ab", error=Transient("truncated", "short")), max_bytes=10, room=room)
+    with pytest.raises(Transient):
+        async with source.fetched("http://shop.example/"):
+            pass
+    assert room.taken == 0
+
+
+async def test_no_download_starts_while_sources_fill_the_room() -> None:
+    client = ScriptedClient(b"abcd")
+    source = HttpSource(client, max_bytes=10, room=Room(3))
+
+    async def fetch() -> bytes:
+        async with source.fetched("http://shop.example/") as file:
+            return file.read()
+
+    async with source.fetched("http://shop.example/"):
+        waiting = asyncio.create_task(fetch())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert client.fetches == 1
+    await until(waiting.done, what="the second download")
+    assert (waiting.result(), client.fetches) == (b"abcd", 2)
+
+
+@pytest.mark.parametrize(
+    ("picture_format", "content_type"), [("jpeg", "image/jpeg"), ("png", "image/png"), ("webp", "image/webp")]
+)
+async def test_an_object_has_the_content_type_of_what_it_is(picture_format: str, content_type: str) -> None:
+    objects = MemoryObjects()
+    await S3Images(objects, "images").store("a/0/x", b"bytes", format_=picture_format)  # type: ignore[arg-type]  # parametrized
+    assert objects.objects == {("images", "a/0/x"): b"bytes"}
+    assert objects.content_types == {("images", "a/0/x"): content_type}
+
+
+def test_networks_are_read_from_one_line() -> None:
+    settings = ProcessorSettings(fetch_allow_networks="127.0.0.0/8, ::1/128")  # type: ignore[arg-type]  # as in the environment
+    assert [str(network) for network in settings.fetch_policy().allow_networks] == ["127.0.0.0/8", "::1/128"]
+
+
+def test_a_network_that_is_none_is_refused() -> None:
+    with pytest.raises(ValidationError, match="fetch_allow_networks"):
+        ProcessorSettings(fetch_allow_networks="127.0.0.1/8")  # type: ignore[arg-type]  # as in the environment

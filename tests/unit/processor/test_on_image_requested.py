@@ -1,0 +1,120 @@
+"""The handler: what is fetched, stored and said about one requested image."""
+
+import itertools
+from collections.abc import Mapping
+
+import pytest
+
+from services.processor.on_image_requested import OnImageRequested
+from shared.errors import DependencyAway, Permanent, Transient
+from shared.events import ImageError, ImageProcessed, ImageRequested
+from shared.kafka.records import Received
+from shared.recipes import Rendition
+from shared.topics import IMAGES_PROCESSED
+from tests.unit.processor.fakes import REQUEST, URL, FakeCodec, FakeFacts, FakeImages, FakeSources, requested
+
+SECOND = 1.0
+
+
+class House:
+    """A handler among fakes, whose clock moves a second each time it is read."""
+
+    def __init__(self, answers: Mapping[str, bytes | Permanent | Transient] | None = None) -> None:
+        self.sources = FakeSources(answers or {URL: b"cup"})
+        self.codec = FakeCodec()
+        self.images = FakeImages()
+        self.facts = FakeFacts()
+        clock = itertools.count(0.0, SECOND)
+        self.handler = OnImageRequested(self.sources, self.codec, self.images, self.facts, clock=lambda: next(clock))
+
+    async def result(self, received: Received[ImageRequested]) -> ImageProcessed:
+        await self.handler(received)
+        topic, event = self.facts.published[-1]
+        assert topic is IMAGES_PROCESSED
+        return event
+
+
+async def test_a_picture_is_stored_and_then_reported_with_its_facts() -> None:
+    house = House()
+    result = await house.result(requested(3))
+    key = f"{REQUEST}/3/compressed.webp"
+    assert house.images.stored == {key: (b"compressed of cup", "webp")}
+    (rendition,) = result.renditions
+    assert (rendition.key, rendition.format, rendition.bytes) == (key, "webp", len(b"compressed of cup"))
+    assert result.source is not None
+    assert result.source.bytes == 3
+    assert (result.outcome, result.error, result.attempts, result.duration_ms) == ("succeeded", None, 1, 1000)
+
+
+async def test_one_object_serves_every_index_with_the_same_url() -> None:
+    house = House()
+    result = await house.result(requested(4, 7, 9))
+    assert result.indexes == (4, 7, 9)
+    assert list(house.images.stored) == [f"{REQUEST}/4/compressed.webp"]
+    assert house.codec.runs == 1
+
+
+async def test_every_rendition_of_the_recipe_is_stored() -> None:
+    house = House()
+    result = await house.result(
+        requested(0, renditions=(Rendition(name="compressed"), Rendition(name="small", width=9)))
+    )
+    assert [rendition.name for rendition in result.renditions] == ["compressed", "small"]
+    assert list(house.images.stored) == [f"{REQUEST}/0/compressed.webp", f"{REQUEST}/0/small.webp"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Permanent("http_404", "The server answered with status 404."), Transient("timeout", "Too slow.")],
+)
+async def test_a_source_that_fails_is_a_failed_result_at_once(error: Permanent | Transient) -> None:
+    house = House({URL: error})
+    result = await house.result(requested(2))
+    assert (result.outcome, result.attempts) == ("failed", 1)
+    assert result.error is not None
+    assert (result.error.code, result.error.message) == (error.code, error.message)
+    assert (result.source, result.renditions, house.images.stored) == (None, (), {})
+
+
+async def test_a_picture_that_the_codec_refuses_is_a_failed_result() -> None:
+    house = House()
+    house.codec.error = Permanent("corrupt_image", "The picture is damaged.")
+    result = await house.result(requested())
+    assert result.error == ImageError(code="corrupt_image", message="The picture is damaged.")
+
+
+async def test_a_code_outside_the_closed_list_becomes_an_internal_error() -> None:
+    house = House({URL: Permanent("no_such_code", "?")})
+    result = await house.result(requested())
+    assert result.error is not None
+    assert result.error.code == "internal_error"
+
+
+async def test_a_part_of_our_own_that_is_away_is_nobodys_result() -> None:
+    house = House()
+    house.images.is_away = True
+    with pytest.raises(DependencyAway):
+        await house.handler(requested())
+    house.images.is_away = False
+    house.codec.error = DependencyAway("codec", "broken")
+    with pytest.raises(DependencyAway):
+        await house.handler(requested())
+    assert house.facts.published == []
+
+
+async def test_a_request_twice_stores_the_same_object_and_says_the_same() -> None:
+    house = House()
+    first = await house.result(requested(1, 2))
+    stored = dict(house.images.stored)
+    assert await house.result(requested(1, 2)) == first
+    assert house.images.stored == stored
+
+
+async def test_memory_is_given_back_whatever_happens() -> None:
+    house = House()
+    await house.handler(requested())
+    assert house.sources.held == 0
+    house.images.is_away = True
+    with pytest.raises(DependencyAway):
+        await house.handler(requested())
+    assert house.sources.held == 0
