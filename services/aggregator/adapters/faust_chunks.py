@@ -1,0 +1,107 @@
+"""The Faust application and its table, as this service needs them. Nothing else imports Faust.
+
+Concurrency is one: with more, a kill can lose events. At least once: Faust's own transactions leave out what is sent
+to topics that it does not read. The store is memory, so standbys would give nothing.
+"""
+
+from typing import Any
+
+import faust
+
+from services.aggregator.domain.progress import ChunkProgress
+from services.aggregator.on_image_processed import ChunkId
+from shared.ids import chunk_key
+from shared.kafka.connection import KafkaConnection
+from shared.topics import IMAGES_PROCESSED
+
+TABLE_NAME = "chunks"
+APPLICATION_ROLE = ("aggregator", "stream")
+
+_LONGEST_BATCH_SECONDS = 900.0
+
+
+def changelog_name(connection: KafkaConnection) -> str:
+    """The changelog topic of the chunk table."""
+    return f"{connection.group(*APPLICATION_ROLE)}-{TABLE_NAME}-changelog"
+
+
+class FaustApplication(faust.App):
+    """A Faust app that leaves the file system alone: its store is memory."""
+
+    def _create_directories(self) -> None:
+        return
+
+
+def faust_application(connection: KafkaConnection, *, partitions: int) -> FaustApplication:
+    """Make the application; `partitions` is the count of its source topic and of its changelog."""
+    settings = connection.settings
+    return FaustApplication(
+        connection.group(*APPLICATION_ROLE),
+        broker=[f"kafka://{server.strip()}" for server in settings.kafka_bootstrap_servers.split(",")],
+        **_security(connection),
+        autodiscover=False,
+        broker_max_poll_interval=_LONGEST_BATCH_SECONDS,
+        broker_session_timeout=float(settings.kafka_session_timeout_seconds),
+        broker_request_timeout=float(max(90, settings.kafka_session_timeout_seconds)),
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.kafka_group_instance_id,
+        processing_guarantee="at_least_once",
+        producer_acks=-1,
+        producer_compression_type="lz4",
+        store="memory://",
+        table_standby_replicas=0,
+        topic_disable_leader=True,
+        topic_partitions=partitions,
+        topic_replication_factor=connection.replication_factor,
+        web_enabled=False,
+    )
+
+
+def processed_images(application: FaustApplication, connection: KafkaConnection, *, partitions: int) -> Any:
+    """The source topic, as raw bytes."""
+    return application.topic(
+        connection.topic(IMAGES_PROCESSED),
+        key_type=bytes,
+        key_serializer="raw",
+        value_type=bytes,
+        value_serializer="raw",
+        partitions=partitions,
+    )
+
+
+class FaustChunkTable:
+    """Chunks in flight, in a Faust table. Its keys are the record keys of the source, so both share partitions."""
+
+    def __init__(self, application: FaustApplication, *, partitions: int) -> None:
+        # Writes happen between events, so the partition follows from the key.
+        self._table = application.Table(
+            TABLE_NAME, key_type=bytes, value_type=bytes, partitions=partitions, use_partitioner=True
+        )
+
+    def get(self, chunk: ChunkId) -> ChunkProgress | None:
+        value = self._table.get(_key(chunk))
+        return None if value is None else ChunkProgress.from_bytes(value)
+
+    def put(self, chunk: ChunkId, progress: ChunkProgress) -> None:
+        self._table[_key(chunk)] = progress.to_bytes()
+
+    def remove(self, chunk: ChunkId) -> None:
+        self._table.pop(_key(chunk), None)
+
+
+def _key(chunk: ChunkId) -> bytes:
+    return chunk_key(*chunk).encode()
+
+
+def _security(connection: KafkaConnection) -> dict[str, Any]:
+    options = connection.client_options()
+    context = options.get("ssl_context")
+    if "sasl_mechanism" in options:
+        credentials = faust.SASLCredentials(
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            mechanism=options["sasl_mechanism"],
+            ssl_context=context,
+        )
+        return {"broker_credentials": credentials}
+    return {"broker_credentials": context} if context is not None else {}

@@ -1,0 +1,203 @@
+"""Publishes completions exactly once: each poll batch of a partition is one transaction with its input offset."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from services.aggregator.adapters.kafka_transactions import PartitionTransactions
+from shared.errors import DependencyAway
+from shared.events import RequestAssembled, RequestCompleted
+from shared.kafka.cloudevents import Encoded, Undecodable, decode, encode
+from shared.kafka.connection import KafkaConnection
+from shared.kafka.consumer import DeadLetters
+from shared.kafka.records import Received, Record
+from shared.topics import REQUESTS_ASSEMBLED, REQUESTS_COMPLETED
+from shared.trace_context import enter_trace
+
+log = logging.getLogger(__name__)
+
+SOURCE = "pixelmill/aggregator"
+POLL_MS = 500
+BATCH_RECORDS = 200
+DRAIN_SECONDS = 15.0
+RETRY_SECONDS = 1.0
+
+Completions = Callable[[Received[RequestAssembled]], Awaitable[RequestCompleted | None]]
+
+
+class CompletionPublisher:
+    """Reads `requests.assembled` and publishes `requests.completed`, in membership after membership of its group."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        completion_of: Completions,
+        *,
+        dead_letters: DeadLetters,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._connection = connection
+        self._completion_of = completion_of
+        self._dead_letters = dead_letters
+        self._now = now
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Publish until stopped. Raises `Fenced` when another process owns what this one thought its own."""
+        while not stop.is_set():
+            membership = _Membership(self._connection, self._completion_of, self._dead_letters, now=self._now)
+            try:
+                await membership.run(stop)
+            except DependencyAway as away:
+                log.warning("the publisher joins again", extra={"part": away.part, "reason": away.reason})
+                await _pause(stop)
+
+
+class _Membership(ConsumerRebalanceListener):
+    """One stay in the consumer group. Its producers end with it."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        completion_of: Completions,
+        dead_letters: DeadLetters,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._connection = connection
+        self._completion_of = completion_of
+        self._dead_letters = dead_letters
+        self._now = now
+        self._group = connection.group("aggregator", "publisher")
+        self._consumer = self._new_consumer()
+        self._producers: dict[TopicPartition, PartitionTransactions] = {}
+        self._generation = 0
+        self._is_assigned = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._failure: Exception | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        self._consumer.subscribe([self._connection.topic(REQUESTS_ASSEMBLED)], listener=self)
+        try:
+            await self._consumer.start()
+            while not stop.is_set():
+                await self._turn(stop)
+        except (KafkaError, OSError) as error:
+            raise DependencyAway("kafka", str(error)) from error
+        finally:
+            await self._consumer.stop()
+            await self._stop_producers()
+
+    async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
+        self._is_assigned = False
+        self._generation += 1
+        try:
+            await asyncio.wait_for(self._idle.wait(), DRAIN_SECONDS)
+        except TimeoutError:
+            log.warning("partitions revoked within a transaction")
+        await self._stop_producers()
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        # The client swallows what a listener raises, so a failure is kept for the loop.
+        try:
+            for partition in assigned:
+                await self._take_over(partition)
+        except Exception as error:
+            self._failure = error
+        else:
+            # Records may have been handed out before this moment; only from here on are they taken.
+            self._generation += 1
+            self._is_assigned = True
+
+    async def _take_over(self, partition: TopicPartition) -> None:
+        """First the producer, which ends what a predecessor left open; only then is the committed offset the truth."""
+        producer = PartitionTransactions(self._connection, group=self._group, partition=partition)
+        self._producers[partition] = producer
+        await producer.start()
+        await self._rewind(partition)
+
+    async def _rewind(self, partition: TopicPartition) -> None:
+        offset = await self._consumer.committed(partition)
+        if offset is None:
+            await self._consumer.seek_to_beginning(partition)
+        else:
+            self._consumer.seek(partition, offset)
+
+    async def _turn(self, stop: asyncio.Event) -> None:
+        generation = self._generation
+        batch = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH_RECORDS)
+        if self._failure is not None:
+            raise self._failure
+        if not self._is_assigned:
+            return
+        self._idle.clear()
+        try:
+            for partition, items in batch.items():
+                if generation == self._generation:
+                    await self._publish(partition, [_record(item) for item in items], stop)
+                elif self._is_assigned and partition in self._producers:
+                    await self._rewind(partition)
+        except IllegalStateError:
+            log.info("partition lost while it was rewound")
+        finally:
+            self._idle.set()
+
+    async def _publish(self, partition: TopicPartition, records: Sequence[Record], stop: asyncio.Event) -> None:
+        try:
+            completions = [
+                completion for record in records if (completion := await self._completion(record)) is not None
+            ]
+        except DependencyAway as away:
+            # Nothing is open yet: the same records are read again, and polling goes on.
+            log.warning("completions wait for a part", extra={"part": away.part, "reason": away.reason})
+            self._consumer.seek(partition, records[0].offset)
+            await _pause(stop)
+            return
+        producer = self._producers.get(partition)
+        if producer is not None:
+            await producer.publish(REQUESTS_COMPLETED, completions, next_offset=records[-1].offset + 1)
+
+    async def _completion(self, record: Record) -> Encoded | None:
+        try:
+            received = decode(record, (RequestAssembled,))
+        except Undecodable as error:
+            await self._dead_letters.dead_letter(record, reason=str(error))
+            log.warning("undecodable record set aside", extra={"trigger": str(record.trigger), "reason": str(error)})
+            return None
+        assert isinstance(received.event, RequestAssembled)
+        trace = enter_trace(received.headers.get("traceparent"))
+        completion = await self._completion_of(Received(received.event, received.trigger, received.headers))
+        return completion and encode(completion, source=SOURCE, now=self._now(), traceparent=trace)
+
+    async def _stop_producers(self) -> None:
+        producers, self._producers = self._producers, {}
+        await asyncio.gather(*(producer.stop() for producer in producers.values()))
+
+    def _new_consumer(self) -> AIOKafkaConsumer:
+        settings = self._connection.settings
+        return AIOKafkaConsumer(
+            **self._connection.client_options(),
+            group_id=self._group,
+            group_instance_id=settings.kafka_group_instance_id,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            session_timeout_ms=settings.kafka_session_timeout_seconds * 1000,
+            heartbeat_interval_ms=3000,
+        )
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), RETRY_SECONDS)
+    except TimeoutError:
+        return
+
+
+def _record(item: Any) -> Record:
+    return Record(item.topic, item.partition, item.offset, item.key, item.value, tuple(item.headers), item.timestamp)

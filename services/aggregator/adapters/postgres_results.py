@@ -1,0 +1,106 @@
+"""Result rows and recorded chunks in Postgres."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.aggregator.domain.completion import Tally, TallyLine, tally_of
+from services.aggregator.domain.merged_rows import ImageOutcome
+from services.aggregator.domain.progress import ChunkShape
+from services.aggregator.known_requests import RequestRow
+from services.aggregator.on_image_processed import ChunkId, ChunkRows, Results
+from shared.ids import RequestId
+from shared.image_errors import ImageErrorCode
+from shared.kafka.records import Received
+from shared.postgres import Database, load_queries
+
+_SQL = load_queries("services.aggregator.adapters.sql")
+
+
+class PostgresResults:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, results: Results) -> None:
+        rows = _first_of_each_index(results)
+        async with self._database.connection() as connection:
+            await connection.execute(_SQL["insert_results"], *zip(*rows, strict=True))
+
+    async def chunks(self, shapes: Mapping[ChunkId, ChunkShape]) -> Mapping[ChunkId, ChunkRows]:
+        wanted = [(*chunk, shape.first_index, shape.images) for chunk, shape in shapes.items()]
+        async with self._database.connection() as connection:
+            found = await connection.fetch(_SQL["chunk_results"], *zip(*wanted, strict=True))
+        return {
+            ChunkId(RequestId(str(row["request_id"])), row["chunk"]): ChunkRows(
+                row["is_closed"], list(zip(row["indexes"], row["offsets"], strict=True))
+            )
+            for row in found
+        }
+
+    async def record_chunk(self, request: RequestRow, chunk: int) -> int:
+        first_index, images = chunk * request.chunk_size, request.images_in_chunk(chunk)
+        async with self._database.transaction() as connection:
+            await connection.execute(_SQL["record_chunk"], request.request_id, chunk, first_index, images)
+            recorded: int = await connection.fetchval(_SQL["count_recorded_chunks"], request.request_id)
+        return recorded
+
+    async def fill_missing(self, request: RequestRow, *, code: ImageErrorCode, message: str) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(_SQL["fill_missing"], request.request_id, request.images_total, code, message)
+
+    async def tally(self, request_id: RequestId) -> Tally:
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL["tally"], request_id)
+        return tally_of(TallyLine(**dict(row)) for row in rows)
+
+    async def progress(self, request_id: RequestId) -> Tally:
+        """What became of the images so far."""
+        async with self._database.connection() as connection:
+            sums = await connection.fetchrow(_SQL["progress"], request_id)
+            codes = await connection.fetch(_SQL["failures_by_code"], request_id)
+        return Tally(**dict(sums), failures_by_code={row["error_code"]: row["images"] for row in codes})
+
+    async def after(self, request_id: RequestId, index: int, *, limit: int) -> Sequence[ImageOutcome]:
+        """The next results by index, for the CSVs."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL["results_after"], request_id, index, limit)
+        return [ImageOutcome(row["index"], row["outcome"], row["error_code"], _keys(row["renditions"])) for row in rows]
+
+    async def page(
+        self, request_id: RequestId, *, after: int, outcome: str | None, code: str | None, limit: int
+    ) -> Sequence[Mapping[str, Any]]:
+        """The next results by index with all that is known of them, filtered."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL["images_page"], request_id, after, outcome, code, limit)
+        return [dict(row) for row in rows]
+
+
+def _keys(renditions: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {each["name"]: each["key"] for each in renditions}
+
+
+def _first_of_each_index(results: Results) -> list[tuple[Any, ...]]:
+    """Rows in the order of their events; one statement must not say two things of an index."""
+    rows: dict[tuple[RequestId, int], tuple[Any, ...]] = {}
+    for each in results:
+        for index in each.event.indexes:
+            key = (each.event.request_id, index)
+            if key not in rows:
+                rows[key] = (*key, *_columns(each))
+    return list(rows.values())
+
+
+def _columns(received: Received[Any]) -> tuple[Any, ...]:
+    event = received.event
+    return (
+        event.outcome,
+        event.note,
+        event.error.code if event.error else None,
+        event.error.message if event.error else None,
+        event.source.model_dump(mode="json") if event.source else None,
+        [rendition.model_dump(mode="json") for rendition in event.renditions],
+        event.source.bytes if event.source else 0,
+        sum(rendition.bytes for rendition in event.renditions),
+        event.attempts,
+        event.duration_ms,
+        received.trigger.offset,
+    )

@@ -1,0 +1,169 @@
+"""Writes output.csv and failures.csv: streamed from the input, the manifest and the results, in bounded memory.
+
+The rows are made in a thread, so that the event loop stays free; reading and writing happen on the loop.
+"""
+
+import asyncio
+import codecs
+import csv
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from hashlib import sha256
+from io import StringIO
+from itertools import chain
+from typing import Protocol
+
+from services.aggregator.adapters.s3_requests import S3Requests
+from services.aggregator.adapters.thread_bridge import ThreadBridge
+from services.aggregator.domain.merged_rows import ImageOutcome, MergedRow, host_of, is_blank, merged
+from services.aggregator.domain.output_csv import OutputTable, csv_line
+from services.aggregator.request_end import WrittenCsvs
+from shared import object_keys
+from shared.ids import RequestId
+from shared.object_store import ObjectStore, ObjectWriter
+from shared.request_files import CsvShape, ManifestImage, RequestFile
+
+RESULTS_A_READ = 2000
+PIECE_CHARACTERS = 256 * 1024
+CONTENT_TYPE = "text/csv"
+
+_MAX_FIELD_CHARACTERS = 2**31 - 1
+
+
+class OrderedResults(Protocol):
+    async def after(self, request_id: RequestId, index: int, *, limit: int) -> Sequence[ImageOutcome]: ...
+
+
+class S3Outputs:
+    def __init__(
+        self,
+        store: ObjectStore,
+        bucket: str,
+        results: OrderedResults,
+        *,
+        picture_url: Callable[[str], str],
+    ) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._requests = S3Requests(store, bucket)
+        self._results = results
+        self._picture_url = picture_url
+
+    async def write(self, request: RequestFile, *, with_failures: bool) -> WrittenCsvs:
+        async with AsyncExitStack() as opened:
+            bridge = ThreadBridge()
+            output = await self._open(opened, object_keys.output_csv(request.request_id), request.csv, bridge)
+            failures = None
+            if with_failures:
+                key = object_keys.failures_csv(request.request_id)
+                failures = await self._open(opened, key, request.csv, bridge)
+            hosts = await asyncio.to_thread(self._write_rows, request, bridge, output, failures)
+        return WrittenCsvs(output.sha256, failures.sha256 if failures else None, hosts)
+
+    async def _open(self, opened: AsyncExitStack, key: str, shape: CsvShape, bridge: ThreadBridge) -> "_CsvSink":
+        writer = await opened.enter_async_context(
+            self._store.writing(self._bucket, key, content_type=f"{CONTENT_TYPE}; charset={shape.encoding}")
+        )
+        return _CsvSink(writer, shape, bridge)
+
+    def _write_rows(
+        self, request: RequestFile, bridge: ThreadBridge, output: "_CsvSink", failures: "_CsvSink | None"
+    ) -> dict[str, int]:
+        records = _records(bridge.pulled(self._requests.input(request.request_id)), request.csv)
+        table = OutputTable(
+            next(filter(None, records), []),
+            renditions=[rendition.name for rendition in request.recipe.renditions],
+            failed_slots=request.failed_slots,
+        )
+        sinks = [sink for sink in (output, failures) if sink is not None]
+        for sink in sinks:
+            sink.write(table.header())
+        hosts: Counter[str] = Counter()
+        for row in self._merged(request, records, bridge):
+            _write_row(row, table, output, failures)
+            hosts.update(host_of(slot.url) for slot in row.slots if slot.outcome == "failed")
+        for sink in sinks:
+            sink.flush()
+        return dict(hosts)
+
+    def _merged(
+        self, request: RequestFile, records: Iterator[Sequence[str]], bridge: ThreadBridge
+    ) -> Iterator[MergedRow]:
+        return merged(
+            records,
+            chain.from_iterable(bridge.pulled(self._manifest(request))),
+            chain.from_iterable(bridge.pulled(self._outcomes(request.request_id))),
+            picture_url=self._picture_url,
+        )
+
+    async def _manifest(self, request: RequestFile) -> AsyncIterator[Sequence[ManifestImage]]:
+        for chunk in range(request.chunks_total):
+            yield await self._requests.manifest(request.request_id, chunk)
+
+    async def _outcomes(self, request_id: RequestId) -> AsyncIterator[Sequence[ImageOutcome]]:
+        index = -1
+        while batch := await self._results.after(request_id, index, limit=RESULTS_A_READ):
+            yield batch
+            index = batch[-1].index
+
+
+class _CsvSink:
+    """Encodes rows as the input was written, and sends them on in pieces. Used in the thread."""
+
+    def __init__(self, writer: ObjectWriter, shape: CsvShape, bridge: ThreadBridge) -> None:
+        self._writer = writer
+        self._shape = shape
+        self._bridge = bridge
+        self._encoder = codecs.getincrementalencoder(shape.encoding)()
+        self._digest = sha256()
+        self._lines: list[str] = ["\ufeff"] if shape.bom else []
+        self._characters = 0
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def write(self, cells: Sequence[str]) -> None:
+        line = csv_line(cells, delimiter=self._shape.delimiter, line_ending=self._shape.line_ending)
+        self._lines.append(line)
+        self._characters += len(line)
+        if self._characters >= PIECE_CHARACTERS:
+            self.flush()
+
+    def flush(self) -> None:
+        data = self._encoder.encode("".join(self._lines))
+        self._lines, self._characters = [], 0
+        self._digest.update(data)
+        self._bridge.call(_written(self._writer, data))
+
+
+async def _written(writer: ObjectWriter, data: bytes) -> None:
+    await writer.write(data)
+
+
+def _write_row(row: MergedRow, table: OutputTable, output: _CsvSink, failures: _CsvSink | None) -> None:
+    cells = [] if is_blank(row.cells) else table.row(row.cells, row.slots)
+    output.write(cells)
+    if failures is not None and row.has_failures:
+        failures.write(cells)
+
+
+def _records(pieces: Iterable[bytes], shape: CsvShape) -> Iterator[list[str]]:
+    csv.field_size_limit(_MAX_FIELD_CHARACTERS)
+    return csv.reader(_lines(pieces, shape.encoding), delimiter=shape.delimiter)
+
+
+def _lines(pieces: Iterable[bytes], encoding: str) -> Iterator[str]:
+    """Physical lines with their endings, whichever of the three those are."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    rest, is_first = "", True
+    for piece in pieces:
+        rest += decoder.decode(piece)
+        if is_first and rest:
+            rest, is_first = rest.removeprefix("\ufeff"), False
+        # The end of the piece may be in the middle of a line, or between the two characters of its ending.
+        complete = max(rest.rfind("\n"), rest.rfind("\r", 0, -1)) + 1
+        yield from StringIO(rest[:complete], newline="")
+        rest = rest[complete:]
+    yield from StringIO(rest + decoder.decode(b"", final=True), newline="")

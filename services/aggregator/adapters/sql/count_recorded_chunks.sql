@@ -1,0 +1,1 @@
+SELECT count(*) FROM aggregator.recorded_chunks WHERE request_id = $1

@@ -1,0 +1,1 @@
+SELECT * FROM aggregator.requests WHERE request_id = $1

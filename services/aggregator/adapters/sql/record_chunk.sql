@@ -1,0 +1,9 @@
+INSERT INTO aggregator.recorded_chunks (request_id, chunk, succeeded, failed, bytes_in, bytes_out)
+SELECT $1, $2,
+       count(*) FILTER (WHERE outcome = 'succeeded'),
+       count(*) FILTER (WHERE outcome = 'failed'),
+       coalesce(sum(bytes_in) FILTER (WHERE outcome = 'succeeded'), 0),
+       coalesce(sum(bytes_out) FILTER (WHERE outcome = 'succeeded'), 0)
+FROM aggregator.results
+WHERE request_id = $1 AND index >= $3 AND index < $3 + $4
+ON CONFLICT (request_id, chunk) DO NOTHING

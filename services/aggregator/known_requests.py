@@ -1,0 +1,138 @@
+"""Finding the row of a request. Whoever misses it reads `request.json` and inserts it: missing never means skip."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.aggregator.domain.completion import Tally
+from shared.events import EndState
+from shared.ids import Owner, RequestId
+from shared.request_files import RequestFile
+
+log = logging.getLogger(__name__)
+
+REMEMBERED_REQUESTS = 10_000
+
+
+class RequestGone(LookupError):
+    """The request has neither row nor `request.json`: it was deleted, and nobody waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """A request as the read model has it. `tally` and the checksums are there from its assembly on."""
+
+    request_id: RequestId
+    owner: Owner
+    retry_of: RequestId | None
+    rows: int
+    images_total: int
+    chunks_total: int
+    chunk_size: int
+    metadata: Mapping[str, object]
+    submitted_at: datetime
+    deadline_at: datetime
+    started_at: datetime | None = None
+    end_state: EndState | None = None
+    assembled_at: datetime | None = None
+    tally: Tally | None = None
+    failures_by_host: Mapping[str, int] | None = None
+    output_sha256: str | None = None
+    failures_sha256: str | None = None
+    completed_at: datetime | None = None
+
+    @property
+    def is_assembled(self) -> bool:
+        """Whether the CSVs are there."""
+        return self.assembled_at is not None
+
+    def images_in_chunk(self, chunk: int) -> int:
+        return min(self.chunk_size, self.images_total - chunk * self.chunk_size)
+
+
+def row_of(file: RequestFile) -> RequestRow:
+    """The row that a request has before anything happened to it."""
+    return RequestRow(
+        request_id=file.request_id,
+        owner=file.owner,
+        retry_of=file.retry_of,
+        rows=file.rows,
+        images_total=file.images_total,
+        chunks_total=file.chunks_total,
+        chunk_size=file.chunk_size,
+        metadata=file.metadata,
+        submitted_at=file.accepted_at,
+        deadline_at=file.deadline_at,
+    )
+
+
+class RequestRows(Protocol):
+    async def insert(self, file: RequestFile) -> None:
+        """Insert the row unless it exists."""
+
+    async def find(self, request_id: RequestId) -> RequestRow | None: ...
+
+    async def start(self, request_ids: Collection[RequestId], *, at: datetime) -> Mapping[RequestId, int]:
+        """Note the first result of each; return the chunk size of those that have a row."""
+        ...
+
+
+class RequestFiles(Protocol):
+    async def read(self, request_id: RequestId) -> RequestFile | None:
+        """Read `request.json`; None when there is none."""
+        ...
+
+
+class KnownRequests:
+    """Rows of requests, inserted on demand; remembers those whose first result is noted."""
+
+    def __init__(self, rows: RequestRows, files: RequestFiles, *, now: Callable[[], datetime]) -> None:
+        self._rows = rows
+        self._files = files
+        self._now = now
+        self._chunk_sizes: OrderedDict[RequestId, int] = OrderedDict()
+
+    async def row(self, request_id: RequestId) -> RequestRow:
+        """The request's row; raises `RequestGone`."""
+        row = await self._rows.find(request_id)
+        if row is None:
+            await self._insert(request_id)
+            row = await self._rows.find(request_id)
+        if row is None:
+            raise RequestGone(request_id)
+        return row
+
+    async def file(self, request_id: RequestId) -> RequestFile:
+        """The request's `request.json`; raises `RequestGone`."""
+        file = await self._files.read(request_id)
+        if file is None:
+            raise RequestGone(request_id)
+        return file
+
+    async def started(self, request_ids: Collection[RequestId]) -> Mapping[RequestId, int]:
+        """Note that these requests have results; return their chunk sizes, without those that are gone."""
+        new = set(request_ids) - self._chunk_sizes.keys()
+        if new:
+            self._remember(await self._start(new))
+        return {each: self._chunk_sizes[each] for each in request_ids if each in self._chunk_sizes}
+
+    async def _start(self, request_ids: Collection[RequestId]) -> Mapping[RequestId, int]:
+        started = dict(await self._rows.start(request_ids, at=self._now()))
+        for request_id in set(request_ids) - started.keys():
+            try:
+                await self._insert(request_id)
+            except RequestGone:
+                log.warning("results of a deleted request dropped", extra={"request_id": request_id})
+        late = set(request_ids) - started.keys()
+        return started | dict(await self._rows.start(late, at=self._now())) if late else started
+
+    async def _insert(self, request_id: RequestId) -> None:
+        await self._rows.insert(await self.file(request_id))
+
+    def _remember(self, chunk_sizes: Mapping[RequestId, int]) -> None:
+        self._chunk_sizes.update(chunk_sizes)
+        while len(self._chunk_sizes) > REMEMBERED_REQUESTS:
+            self._chunk_sizes.popitem(last=False)

@@ -1,0 +1,31 @@
+"""A request was accepted: it gets its row, and its end at once when it has no images."""
+
+from typing import Protocol
+
+from services.aggregator.known_requests import RequestGone, RequestRow
+from services.aggregator.request_gone import dropped
+from shared.events import EndState, RequestAccepted
+from shared.ids import RequestId
+from shared.kafka.records import Received, Trigger
+
+
+class Requests(Protocol):
+    async def row(self, request_id: RequestId) -> RequestRow: ...
+
+
+class End(Protocol):
+    async def reach(self, request: RequestRow, trigger: Trigger, *, state: EndState | None = None) -> None: ...
+
+
+class OnRequestAccepted:
+    def __init__(self, requests: Requests, end: End) -> None:
+        self._requests = requests
+        self._end = end
+
+    async def __call__(self, received: Received[RequestAccepted]) -> None:
+        try:
+            request = await self._requests.row(received.event.request_id)
+            if request.chunks_total == 0:
+                await self._end.reach(request, received.trigger)
+        except RequestGone:
+            dropped(received)

@@ -1,0 +1,24 @@
+"""What the aggregator can be told."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from shared.settings import KafkaSettings, PostgresSettings, ProcessSettings, PublicUrlSettings, S3Settings
+
+
+class AggregatorSettings(KafkaSettings, PostgresSettings, S3Settings, PublicUrlSettings, ProcessSettings):
+    """The aggregator's part of the environment."""
+
+    auth: Literal["required", "off"] = Field(
+        default="required", description="Whether `/v1` needs an API key; `off` makes everyone the owner `local`"
+    )
+    url_signing_key: SecretStr = Field(
+        min_length=16, description="Key that signs the URLs of compressed pictures; changing it breaks older URLs"
+    )
+    picture_url_seconds: int = Field(
+        default=300, ge=10, le=86_400, description="How long the storage URL behind a picture URL can be used"
+    )
+    requests_in_flight: int = Field(
+        default=8, ge=1, le=256, description="Requests that one finisher works on at once; large ones take a place long"
+    )
