@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from deploy.embedded.child_process import ChildProcess
+from deploy.embedded.free_ports import PortReservations
 from deploy.embedded.home import Home
 from deploy.embedded.part import Part
 from deploy.embedded.stack_parts import External, StackParts, assemble
@@ -42,7 +43,8 @@ class EmbeddedParts:
         home.create()
         self.home = home
         self._inherited = dict(environment)
-        ports = choose_ports(External.of(environment).port_names(), {})
+        self._reservations = PortReservations()
+        ports = choose_ports(External.of(environment).port_names(), self._reservations, {})
         self.parts: StackParts = assemble(home, ports, load_secrets(home), environment)
         self.children: dict[str, ChildProcess] = {}
 
@@ -70,9 +72,10 @@ class EmbeddedParts:
         await until(ready, seconds=START_SECONDS, what=f"{part.name} is ready")
 
     async def stop(self) -> None:
-        """Stop all parts at once."""
+        """Stop all parts at once and let go of their ports."""
         await asyncio.gather(*(self.part(name).stop(child) for name, child in self.children.items()))
         self.children.clear()
+        self._reservations.close()
 
 
 class LoopThread:

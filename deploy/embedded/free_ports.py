@@ -5,8 +5,9 @@ Inside that range a port could be taken by some client's connection while its ow
 
 import random
 import socket
-from collections.abc import Collection
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from deploy.embedded.errors import PortTaken
 
@@ -15,8 +16,6 @@ LOWEST = 20000
 HIGHEST = 65535
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 USUAL_EPHEMERAL = (32768, 60999)
-# SeaweedFS adds 10,000 to a port to make another one.
-ROOM_ABOVE = 10000
 
 
 def ephemeral_range() -> tuple[int, int]:
@@ -29,10 +28,10 @@ def ephemeral_range() -> tuple[int, int]:
 
 
 def candidates() -> list[int]:
-    """The ports to choose from."""
+    """The ports to choose from, in random order."""
     first, last = ephemeral_range()
-    stable = [port for port in range(LOWEST, HIGHEST - ROOM_ABOVE) if not first <= port <= last]
-    return stable or list(range(LOWEST, HIGHEST - ROOM_ABOVE))
+    stable = [port for port in range(LOWEST, HIGHEST) if not first <= port <= last]
+    return random.sample(stable, len(stable)) or list(range(LOWEST, HIGHEST))
 
 
 def is_free(port: int) -> bool:
@@ -46,20 +45,53 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port(taken: Collection[int] = (), *, preferred: int | None = None) -> int:
-    """A free port that is none of those taken: the preferred one if it is free."""
-    if preferred is not None and preferred not in taken and is_free(preferred):
-        return preferred
-    ports = candidates()
-    random.shuffle(ports)
-    for port in ports:
-        if port not in taken and is_free(port):
-            return port
-    raise PortTaken("No port of 127.0.0.1 is free. Stop some servers and try again.")
+class PortReservations:
+    """Ports that one stack holds, also while nothing listens on them yet or again.
 
+    A reservation is a socket with an abstract name: all stacks of the machine see it, whoever runs them, and it
+    is gone with its process.
+    """
 
-def required_port(port: int, purpose: str) -> int:
-    """This port, or an error that says who needed it."""
-    if is_free(port):
+    def __init__(self) -> None:
+        self._held: dict[int, socket.socket] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def take(self, port: int) -> bool:
+        """Hold this port. False when a server listens there or another stack holds it."""
+        if port in self._held or not is_free(port):
+            return False
+        holder = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            holder.bind(f"\0pixelmill-port-{port}")
+        except OSError:
+            holder.close()
+            return False
+        self._held[port] = holder
+        return True
+
+    def take_any(self, *preferred: int | None) -> int:
+        """Hold the first of the preferred ports that can be had, else any."""
+        wanted = [port for port in preferred if port is not None]
+        for port in [*wanted, *candidates()]:
+            if self.take(port):
+                return port
+        raise PortTaken("No port of 127.0.0.1 is free. Stop some servers and try again.")
+
+    def take_this(self, port: int, purpose: str) -> int:
+        """Hold exactly this port."""
+        if not self.take(port):
+            raise PortTaken(f"Port {port} for {purpose} is in use. Stop what uses it, or leave out --fixed-ports.")
         return port
-    raise PortTaken(f"Port {port} for {purpose} is in use. Stop what uses it, or leave out --fixed-ports.")
+
+    def close(self) -> None:
+        """Hold nothing any more."""
+        for holder in self._held.values():
+            holder.close()
+        self._held.clear()

@@ -53,15 +53,19 @@ class Home:
         (self.path / ".writable").unlink(missing_ok=True)
 
 
-def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step. Only its owner can read it; a crash leaves the old or the new text."""
+def write_private(path: Path, text: str, *, durable: bool = True) -> None:
+    """Replace a file in one step. Only its owner can read it; a crash leaves the old or the new text.
+
+    `durable` waits for the disk, so that it also outlives a loss of power.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         draft.replace(path)
     except OSError as error:
         refuse(path, error)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
-from deploy.embedded.free_ports import free_port, required_port
+from deploy.embedded.free_ports import PortReservations
 from deploy.embedded.object_storage import port_names
 
-# Where each part or service listens when standard ports are asked for.
+# Where each part or service listens when standard ports are asked for. Ports that only the S3 server itself uses, and
+# those of further processors and aggregators, stay free ones.
 STANDARD = {
     "kafka": 9092,
     "kafka.controller": 9093,
@@ -16,20 +17,21 @@ STANDARD = {
     "notifier": 8083,
 }
 # Users know these, so they are taken whenever they are free.
-PREFERRED = {name: STANDARD[name] for name in ("ingest", "aggregator", "notifier")}
+FAMILIAR = {name: STANDARD[name] for name in ("ingest", "aggregator", "notifier")}
 
 KAFKA_PORTS = ("kafka", "kafka.controller")
 POSTGRES_PORTS = ("postgres",)
 S3_PORTS = tuple(port_names())
 
 
-def choose_ports(names: Iterable[str], known: Mapping[str, int], *, fixed: bool = False) -> dict[str, int]:
+def choose_ports(
+    names: Iterable[str], reservations: PortReservations, known: Mapping[str, int], *, fixed: bool = False
+) -> dict[str, int]:
     """A port for each name. `known` are the ports of an earlier start; `fixed` insists on the standard ones."""
     chosen: dict[str, int] = {}
     for name in names:
         if fixed and name in STANDARD:
-            chosen[name] = required_port(STANDARD[name], name)
+            chosen[name] = reservations.take_this(STANDARD[name], name)
         else:
-            preferred = PREFERRED.get(name, known.get(name))
-            chosen[name] = free_port(set(chosen.values()), preferred=preferred)
+            chosen[name] = reservations.take_any(FAMILIAR.get(name), known.get(name))
     return chosen
