@@ -47,7 +47,7 @@ async def receive_csv(
         last = await asyncio.to_thread(intake.finish)
         if options.dry_run:
             return ReceivedCsv(intake, options, fingerprint.complete(options))
-        if intake.findings.refuse(keep=options.on_invalid == "keep"):
+        if intake.is_refused(keep=options.on_invalid == "keep"):
             raise CsvRefused(intake.findings)
         await manifest.add(last)
     return ReceivedCsv(intake, options, fingerprint.complete(options))

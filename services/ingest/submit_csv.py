@@ -176,6 +176,6 @@ class SubmitCsv:
 
 
 def _dry_run(received: ReceivedCsv) -> DryRun:
-    findings = received.intake.findings
-    refused = findings.refuse(keep=received.options.on_invalid == "keep")
-    return DryRun(received.intake.rows, received.intake.images, findings, valid=not refused)
+    intake = received.intake
+    refused = intake.is_refused(keep=received.options.on_invalid == "keep")
+    return DryRun(intake.rows, intake.images, intake.findings, valid=not refused)

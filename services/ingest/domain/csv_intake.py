@@ -37,6 +37,10 @@ class CsvIntake:
         self.findings = Findings()
         self.rows = 0
 
+    def is_refused(self, *, keep: bool) -> bool:
+        """Whether the file cannot be taken; with `keep`, broken values are no reason as long as there is an image."""
+        return self.findings.refuse(keep=keep) or (keep and self.images == 0)
+
     @property
     def images(self) -> int:
         return self._manifest.images
@@ -136,8 +140,11 @@ class CsvIntake:
 
     def _judge_whole(self) -> None:
         if self._header is None:
-            self._stop("empty_file", "The file is empty. It needs a header and at least one row.", 1)
+            self._whole("empty_file", "The file is empty. It needs a header and at least one row.")
         elif self.rows == 0:
-            self._stop("no_rows", "The file has a header and no rows.", 1)
-        elif self._manifest.images == 0:
-            self._stop("no_images", "No row has an image URL.", 1)
+            self._whole("no_rows", "The file has a header and no rows.")
+        elif self._manifest.images == 0 and self.findings.total == 0:
+            self._whole("no_images", "No row has an image URL.")
+
+    def _whole(self, code: FindingCode, message: str) -> None:
+        self.findings.add(Finding(None, None, None, code, message))

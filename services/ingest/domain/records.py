@@ -71,7 +71,8 @@ class RecordReader:
         self._held = text[complete:]
         yield from self._records(text[:complete], final=final)
         if len(self._held) > MAX_RECORD_CHARS and not self._given_up:
-            yield self._give_up(self.line)
+            self._given_up = True
+            yield Record(self.line, [], _UNTERMINATED)
 
     def _records(self, text: str, *, final: bool) -> Iterator[Record]:
         lines = io.StringIO(text, newline="")
@@ -85,20 +86,18 @@ class RecordReader:
             except StopIteration:
                 return
             except csv.Error as error:
-                if str(error) == _UNFINISHED:
+                broken = _broken(str(error), lines=before + reader.line_num - line + 1)
+                if str(error) == _UNFINISHED and not final:
                     self._held = text[start:] + self._held
-                    if final:
-                        yield self._give_up(line)
                     return
-                yield Record(line, [], _broken(str(error)))
+                self._given_up = broken.last
+                yield Record(line, [], broken)
+                if broken.last:
+                    return
             else:
                 if cells:
                     yield Record(line, cells)
             start = lines.tell()
-
-    def _give_up(self, line: int) -> Record:
-        self._given_up = True
-        return Record(line, [], _UNTERMINATED)
 
 
 def _end_of_last_line(text: str) -> int:
@@ -107,9 +106,12 @@ def _end_of_last_line(text: str) -> int:
     return max(text.rfind("\n", 0, end), text.rfind("\r", 0, end)) + 1
 
 
-def _broken(error: str) -> Broken:
+def _broken(error: str, *, lines: int) -> Broken:
+    if error == _UNFINISHED:
+        return _UNTERMINATED
     if "expected after" in error:
         return _TEXT_AFTER_QUOTE
     if "field larger than" in error:
-        return _FIELD_TOO_LONG
+        # A cell that is so long and has many lines has swallowed the rows after a quote that never ends.
+        return _UNTERMINATED if lines > 1 else _FIELD_TOO_LONG
     return Broken("malformed_record", f"The row cannot be read as CSV: {error}.")

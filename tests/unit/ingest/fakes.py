@@ -1,0 +1,215 @@
+"""Stand-ins for ingest's ports, and CSVs to feed it with."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from services.ingest.csv_upload import Earlier, KeyInUse, Submitter, Upload, UploadTooSlow
+from services.ingest.domain.csv_intake import CsvIntake
+from services.ingest.domain.csv_rules import CsvRules
+from services.ingest.domain.manifest import ManifestChunk
+from services.ingest.domain.options import SubmitOptions
+from services.ingest.domain.request_terms import Limits, request_file
+from services.ingest.url_judge import url_problem
+from shared.errors import DependencyAway
+from shared.events import Event
+from shared.ids import LOCAL_OWNER, RequestId
+from shared.kafka.records import Trigger
+from shared.request_files import ManifestImage, RequestFile
+from shared.topics import Topic
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+REQUEST = RequestId("8d3f0b51-5d0c-4f3e-9f5a-0c4b7a1f2e11")
+HEADER = "Serial Number,Product Name,Image URLs\n"
+GOOD_CSV = HEADER + '1,Lamp,https://a.example/1.jpg\n2,Chair,"https://a.example/2.jpg, https://a.example/3.jpg"\n'
+LIMITS = Limits(chunk_size=2, window=2, max_images=100, deadline=timedelta(days=1))
+
+
+def csv_of(*rows: str) -> str:
+    return HEADER + "".join(f"{row}\n" for row in rows)
+
+
+def taken(text: str | bytes, *, step: int | None = None, **options: object) -> tuple[CsvIntake, list[ManifestChunk]]:
+    """A CSV that went through the intake in pieces of `step` bytes."""
+    intake = new_intake(**options)
+    data = text.encode() if isinstance(text, str) else text
+    pieces = [data[start : start + step] for start in range(0, len(data), step)] if step else [data]
+    chunks = [chunk for piece in pieces for chunk in intake.feed(piece)]
+    return intake, chunks + intake.finish()
+
+
+def new_intake(
+    *, rules: object = None, encoding: object = "utf-8", chunk_size: object = 2, max_images: object = 100
+) -> CsvIntake:
+    assert isinstance(encoding, str)
+    assert isinstance(chunk_size, int)
+    assert isinstance(max_images, int)
+    known = rules if isinstance(rules, CsvRules) else CsvRules()
+    return CsvIntake(known, encoding=encoding, chunk_size=chunk_size, max_images=max_images, url_problem=url_problem)
+
+
+def agreed(text: str = GOOD_CSV, *, options: SubmitOptions | None = None, limits: Limits = LIMITS) -> RequestFile:
+    intake, _ = taken(text, chunk_size=limits.chunk_size)
+    return request_file(
+        REQUEST, LOCAL_OWNER, intake=intake, options=options or SubmitOptions(), limits=limits, accepted_at=NOON
+    )
+
+
+def images_of(count: int) -> str:
+    """A CSV of so many images, one a row."""
+    return csv_of(*(f"{number},Thing {number},https://a.example/{number}.jpg" for number in range(1, count + 1)))
+
+
+@dataclass
+class BodyOf:
+    """The body of a submission; `fails` is raised after the pieces."""
+
+    data: bytes
+    given: SubmitOptions = field(default_factory=SubmitOptions)
+    fails: Exception | None = None
+    step: int = 16
+
+    async def open(self) -> SubmitOptions:
+        return self.given
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self.data), self.step):
+            yield self.data[start : start + self.step]
+        if self.fails is not None:
+            raise self.fails
+
+    def options(self) -> SubmitOptions:
+        return self.given
+
+
+@dataclass
+class RequestsInMemory:
+    """What Postgres holds for ingest: uploads, requests, keys, released chunks."""
+
+    uploads: dict[RequestId, Upload] = field(default_factory=dict)
+    requests: dict[RequestId, RequestFile] = field(default_factory=dict)
+    keys: dict[Submitter, Earlier] = field(default_factory=dict)
+    announced: dict[RequestId, datetime] = field(default_factory=dict)
+    ended: dict[RequestId, datetime] = field(default_factory=dict)
+    released: dict[tuple[RequestId, int], Trigger] = field(default_factory=dict)
+    is_away: bool = False
+    after_commit: Callable[[], None] | None = None
+
+    async def begin(self, upload: Upload, now: datetime) -> Earlier | None:
+        self._answer()
+        if upload.submitter in self.keys:
+            return self.keys[upload.submitter]
+        keys = {other.submitter for other in self.uploads.values() if other.expires_at >= now}
+        if upload.submitter.idempotency_key is not None and upload.submitter in keys:
+            raise KeyInUse
+        self.uploads[upload.request_id] = upload
+        return None
+
+    async def accept(self, request: RequestFile, submitter: Submitter, fingerprint: bytes) -> None:
+        self._answer()
+        if self.uploads.pop(request.request_id, None) is None:
+            raise UploadTooSlow
+        self.requests[request.request_id] = request
+        if submitter.idempotency_key is not None:
+            self.keys[submitter] = Earlier(request, fingerprint)
+        if self.after_commit is not None:
+            self.after_commit()
+            self._answer()
+
+    async def forget(self, request_id: RequestId) -> None:
+        self._answer()
+        self.uploads.pop(request_id, None)
+
+    async def expire(self, request_id: RequestId) -> None:
+        self._answer()
+        if request_id in self.uploads:
+            expired = Upload(request_id, Submitter(LOCAL_OWNER, None), datetime.min.replace(tzinfo=UTC))
+            self.uploads[request_id] = expired
+
+    async def find(self, request_id: RequestId) -> RequestFile | None:
+        self._answer()
+        return self.requests.get(request_id)
+
+    async def restore(self, request: RequestFile) -> None:
+        self._answer()
+        self.requests.setdefault(request.request_id, request)
+        self.announced.setdefault(request.request_id, request.accepted_at)
+
+    async def claim(self, request_id: RequestId, chunks: Sequence[int], trigger: Trigger) -> list[int]:
+        self._answer()
+        if request_id in self.ended:
+            return []
+        return [chunk for chunk in chunks if self.released.setdefault((request_id, chunk), trigger) == trigger]
+
+    async def mark_ended(self, request_id: RequestId, ended_at: datetime) -> None:
+        self._answer()
+        self.ended.setdefault(request_id, ended_at)
+
+    async def mark_announced(self, request_ids: Sequence[RequestId], now: datetime) -> None:
+        self._answer()
+        for request_id in request_ids:
+            self.announced.setdefault(request_id, now)
+
+    @asynccontextmanager
+    async def unannounced(
+        self, accepted_before: datetime, *, limit: int, now: datetime
+    ) -> AsyncIterator[Sequence[RequestFile]]:
+        self._answer()
+        found = [
+            request
+            for request in self.requests.values()
+            if request.request_id not in self.announced and request.accepted_at < accepted_before
+        ][:limit]
+        yield found
+        await self.mark_announced([request.request_id for request in found], now)
+
+    @asynccontextmanager
+    async def abandoned(self, expired_before: datetime, *, limit: int) -> AsyncIterator[Sequence[RequestId]]:
+        self._answer()
+        found = [upload.request_id for upload in self.uploads.values() if upload.expires_at < expired_before][:limit]
+        yield found
+        for request_id in found:
+            await self.forget(request_id)
+
+    def _answer(self) -> None:
+        if self.is_away:
+            raise DependencyAway("postgres", "set away by a test")
+
+
+@dataclass
+class ObjectsInMemory:
+    """What object storage holds of a request, for the planner."""
+
+    chunks: dict[int, list[ManifestImage]] = field(default_factory=dict)
+    file: RequestFile | None = None
+
+    async def request(self, request_id: RequestId) -> RequestFile | None:
+        return self.file if self.file is not None and self.file.request_id == request_id else None
+
+    async def manifest_chunk(self, request_id: RequestId, chunk: int) -> list[ManifestImage] | None:
+        return self.chunks.get(chunk)
+
+
+@dataclass
+class RecordedFacts:
+    """Remembers what was published; while `is_away`, publishing fails."""
+
+    published: list[tuple[Topic, Event]] = field(default_factory=list)
+    is_away: bool = False
+
+    async def publish(self, topic: Topic, *events: Event) -> None:
+        if self.is_away:
+            raise DependencyAway("kafka", "set away by a test")
+        self.published += [(topic, event) for event in events]
+
+    def events(self, topic: Topic) -> list[Event]:
+        return [event for where, event in self.published if where == topic]
+
+
+@dataclass
+class RecordedAnnouncements:
+    announced: list[RequestId] = field(default_factory=list)
+
+    def announce_soon(self, request: RequestFile) -> None:
+        self.announced.append(request.request_id)

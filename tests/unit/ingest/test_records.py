@@ -1,0 +1,86 @@
+"""Records from pieces of text."""
+
+import csv
+import io
+import random
+
+import pytest
+
+from services.ingest.domain.records import MAX_RECORD_CHARS, Record, RecordReader
+
+
+def read(text: str, *, step: int | None = None, delimiter: str = ",") -> list[Record]:
+    reader = RecordReader(delimiter)
+    pieces = [text[start : start + step] for start in range(0, len(text), step)] if step else [text]
+    records = [record for piece in pieces for record in reader.read(piece)]
+    return records + list(reader.read("", final=True))
+
+
+def codes(records: list[Record]) -> list[tuple[int, str]]:
+    return [(record.line, record.broken.code) for record in records if record.broken is not None]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("step", [None, 1, 2, 3])
+def test_line_endings_and_pieces_make_no_difference(ending: str, step: int | None) -> None:
+    text = ending.join(["a,b", '"1,5",x', "last,row"])
+    assert [(record.line, record.cells) for record in read(text, step=step)] == [
+        (1, ["a", "b"]),
+        (2, ["1,5", "x"]),
+        (3, ["last", "row"]),
+    ]
+
+
+@pytest.mark.parametrize("step", [None, 1, 5])
+def test_quoted_newlines_keep_line_numbers_right(step: int | None) -> None:
+    records = read('a,"one\ntwo\r\nthree"\nb,c\n', step=step)
+    assert [(record.line, record.cells) for record in records] == [(1, ["a", "one\ntwo\r\nthree"]), (4, ["b", "c"])]
+
+
+def test_empty_lines_are_no_records_but_lines() -> None:
+    assert [(record.line, record.cells) for record in read("\n\na,b\n\nc,d\n")] == [(3, ["a", "b"]), (5, ["c", "d"])]
+
+
+@pytest.mark.parametrize("step", [None, 1, 4])
+def test_text_after_a_quote_is_reported_and_the_next_row_is_read(step: int | None) -> None:
+    records = read('a,b\n"x"y,z\nc,d\n', step=step)
+    assert codes(records) == [(2, "text_after_quote")]
+    assert records[-1].cells == ["c", "d"]
+
+
+@pytest.mark.parametrize("step", [None, 1, 4])
+def test_an_unterminated_quote_is_reported_where_it_starts(step: int | None) -> None:
+    records = read('a,b\nc,"never ends\nd,e\nf,g\n', step=step)
+    assert codes(records) == [(2, "unterminated_quote")]
+    assert records[-1].broken is not None
+    assert records[-1].broken.last
+
+
+@pytest.mark.parametrize("step", [None, 10_000])
+def test_an_unterminated_quote_is_given_up_long_before_the_end(step: int | None) -> None:
+    records = read('a,b\nc,"never ends\n' + "d,e\n" * 100_000, step=step)
+    assert codes(records) == [(2, "unterminated_quote")]
+    assert len(records) == 2
+
+
+def test_a_line_without_end_is_given_up() -> None:
+    reader = RecordReader(",")
+    found = list(reader.read("x" * (MAX_RECORD_CHARS + 1)))
+    assert codes(found) == [(1, "unterminated_quote")]
+    assert list(reader.read("\na,b\n", final=True)) == []
+
+
+def test_a_cell_beyond_the_limit_is_reported() -> None:
+    assert codes(read("a," + "x" * 140_000 + "\nb,c\n")) == [(1, "field_too_long")]
+
+
+def test_whatever_the_pieces_the_records_are_those_of_the_csv_module() -> None:
+    chance = random.Random(7)
+    for _ in range(300):
+        cells = ["", "a", 'say "hi"', "x\ny", "ü;,", "\r", " 1 "]
+        rows = [[chance.choice(cells) for _ in range(3)] for _ in range(chance.randint(1, 8))]
+        out = io.StringIO(newline="")
+        csv.writer(out, lineterminator=chance.choice(["\n", "\r\n"])).writerows(rows)
+        found = read(out.getvalue(), step=chance.randint(1, 12))
+        whole = csv.reader(io.StringIO(out.getvalue(), newline=""), strict=True)
+        assert [record.cells for record in found] == [cells for cells in whole if cells]

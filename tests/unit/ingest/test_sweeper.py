@@ -1,0 +1,124 @@
+"""What a crash left undone is finished, and announcements beside the answer."""
+
+import asyncio
+from datetime import timedelta
+
+from services.ingest.announcements import AT_ONCE, BackgroundAnnouncements
+from services.ingest.csv_upload import Submitter, Upload
+from services.ingest.sweeper import PATIENCE, Sweeper
+from shared.events import RequestAccepted
+from shared.ids import LOCAL_OWNER, RequestId
+from shared.topics import REQUESTS_ACCEPTED
+from tests.unit.ingest.fakes import NOON, REQUEST, RecordedFacts, RequestsInMemory, agreed
+from tests.waiting import until
+
+LATER = NOON + PATIENCE + timedelta(seconds=1)
+
+
+class RemovedObjects:
+    def __init__(self) -> None:
+        self.removed: list[RequestId] = []
+
+    async def remove(self, request_id: RequestId) -> None:
+        self.removed.append(request_id)
+
+
+class Swept:
+    """A sweeper among its fakes, with one accepted request."""
+
+    def __init__(self) -> None:
+        self.now = LATER
+        self.rows = RequestsInMemory(requests={REQUEST: agreed()})
+        self.facts = RecordedFacts()
+        self.objects = RemovedObjects()
+        self.sweeper = Sweeper(
+            self.rows, self.facts, uploads=self.rows, objects=self.objects, pause_seconds=0.01, now=lambda: self.now
+        )
+
+    def announced(self) -> list[str]:
+        events = self.facts.events(REQUESTS_ACCEPTED)
+        return [event.request_id for event in events if isinstance(event, RequestAccepted)]
+
+
+async def test_a_request_nobody_heard_of_is_announced_once() -> None:
+    swept = Swept()
+    assert await swept.sweeper.announce() == 1
+    assert await swept.sweeper.announce() == 0
+    assert swept.announced() == [REQUEST]
+
+
+async def test_the_sweeper_run_twice_announces_once() -> None:
+    swept = Swept()
+    await asyncio.gather(swept.sweeper.announce(), swept.sweeper.announce())
+    await swept.sweeper.announce()
+    assert set(swept.announced()) == {REQUEST}
+
+
+async def test_a_request_that_was_just_accepted_is_left_to_its_own_announcement() -> None:
+    swept = Swept()
+    swept.now = NOON + PATIENCE
+    assert await swept.sweeper.announce() == 0
+
+
+async def test_it_announces_again_until_kafka_acknowledges() -> None:
+    swept = Swept()
+    swept.facts.is_away = True
+    stop = asyncio.Event()
+    running = asyncio.create_task(swept.sweeper.run(stop))
+    await asyncio.sleep(0)
+    assert swept.announced() == []
+    swept.facts.is_away = False
+    await until(lambda: swept.announced() == [REQUEST])
+    stop.set()
+    await running
+
+
+async def test_postgres_away_is_waited_for() -> None:
+    swept = Swept()
+    swept.rows.is_away = True
+    stop = asyncio.Event()
+    running = asyncio.create_task(swept.sweeper.run(stop))
+    await asyncio.sleep(0)
+    swept.rows.is_away = False
+    await until(lambda: swept.announced() == [REQUEST])
+    stop.set()
+    await running
+
+
+async def test_an_upload_that_never_became_a_request_is_removed() -> None:
+    swept = Swept()
+    anyone = Submitter(LOCAL_OWNER, None)
+    swept.rows.uploads = {
+        RequestId("old"): Upload(RequestId("old"), anyone, NOON),
+        RequestId("running"): Upload(RequestId("running"), anyone, LATER + timedelta(minutes=1)),
+    }
+    assert await swept.sweeper.remove_abandoned() == 1
+    assert await swept.sweeper.remove_abandoned() == 0
+    assert swept.objects.removed == ["old"]
+    assert list(swept.rows.uploads) == ["running"]
+
+
+async def test_an_announcement_beside_the_answer_is_noted() -> None:
+    rows, facts = RequestsInMemory(), RecordedFacts()
+    announcements = BackgroundAnnouncements(facts, rows, now=lambda: NOON)
+    announcements.announce_soon(agreed())
+    await announcements.close()
+    assert facts.published == [(REQUESTS_ACCEPTED, agreed().accepted())]
+    assert rows.announced == {REQUEST: NOON}
+
+
+async def test_an_announcement_that_kafka_does_not_take_is_left_to_the_sweeper() -> None:
+    rows, facts = RequestsInMemory(), RecordedFacts(is_away=True)
+    announcements = BackgroundAnnouncements(facts, rows, now=lambda: NOON)
+    announcements.announce_soon(agreed())
+    await announcements.close()
+    assert rows.announced == {}
+
+
+async def test_announcements_do_not_pile_up() -> None:
+    rows, facts = RequestsInMemory(), RecordedFacts()
+    announcements = BackgroundAnnouncements(facts, rows, now=lambda: NOON)
+    for _ in range(AT_ONCE + 5):
+        announcements.announce_soon(agreed())
+    await announcements.close()
+    assert len(facts.published) == AT_ONCE
