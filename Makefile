@@ -1,0 +1,79 @@
+# `make` shows what there is. The first use of a target makes its own virtual environment in .venv.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+PY := $(VENV)/bin/python
+RUNTIME := $(VENV)/.runtime-installed
+DEVELOPMENT := $(VENV)/.development-installed
+FAST_TESTS := tests/unit tests/architecture tests/contracts
+
+# The Python that makes the environment: the first of these that is new enough. `make PYTHON=...` overrides it.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+
+##@ Use it
+.PHONY: demo up down
+demo: $(RUNTIME)  ## run a catalogue of real pictures through everything (KEEP=1 leaves it running)
+	@$(PY) -m examples.demo
+
+up: $(RUNTIME)  ## start Kafka, Postgres, S3 and all services
+	@$(PY) -m pixelmill up
+
+down:  ## stop them; data stays
+	@if [ -x $(PY) ]; then $(PY) -m pixelmill down; else echo "Nothing runs: there is no $(VENV)."; fi
+
+##@ Work on it
+.PHONY: test test-fast lint format docs
+test: $(DEVELOPMENT)  ## run all tests, on a real Kafka, Postgres and S3
+	@$(PY) -m pytest
+
+test-fast: $(DEVELOPMENT)  ## run the tests that need no stack
+	@$(PY) -m pytest $(FAST_TESTS)
+
+lint: $(DEVELOPMENT)  ## check style and types
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+format: $(DEVELOPMENT)  ## put the code into its form
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+docs: $(DEVELOPMENT)  ## write the generated files
+	@$(PY) -m deploy.docs
+
+##@ Housekeeping
+.PHONY: help clean
+help:  ## show this
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+clean: down  ## stop everything, delete data, caches and the virtual environment
+	@rm -rf .pixelmill demo-out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache $(VENV)
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "Clean. The next target makes $(VENV) again; Kafka's jars stay in the user's cache folder."
+
+# What the environment is made of. Each lock is installed once, and again when it changes.
+$(VENV)/.made:
+	@deploy/check_platform.sh "$(PYTHON)"
+	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv $(VENV)
+	@touch $@
+
+$(RUNTIME): requirements.lock pyproject.toml | $(VENV)/.made
+	@$(call install,requirements.lock)
+	@touch $@
+
+$(DEVELOPMENT): requirements-dev.lock pyproject.toml | $(VENV)/.made
+	@$(call install,requirements-dev.lock)
+	@touch $@ $(RUNTIME)
+
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet
+define install
+echo "Installing $(1) into $(VENV) ..." && \
+$(PIP) --require-hashes -r $(1) && \
+$(PIP) --no-deps --no-build-isolation -e .
+endef
