@@ -32,13 +32,15 @@ class Progress(Part):
 
 
 class Failures(Part):
-    by_code: dict[str, int] = Field(default_factory=dict)
-    by_host: dict[str, int] = Field(default_factory=dict)
+    """Counts of failed images; null as long as they are not known."""
+
+    by_code: dict[str, int] | None = None
+    by_host: dict[str, int] | None = None
 
 
 class ByteCounts(Part):
-    in_: int = Field(default=0, alias="in")
-    out: int = 0
+    in_: int | None = Field(default=None, alias="in")
+    out: int | None = None
     saved_percent: float | None = None
 
 

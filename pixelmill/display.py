@@ -86,7 +86,7 @@ def ranked(counts: Mapping[str, int]) -> str:
 def saved(status: Status) -> str:
     percent = status.bytes.saved_percent
     share = "" if percent is None else f": {percent:.1f} % saved"
-    return f"{size(status.bytes.in_)} in, {size(status.bytes.out)} out{share}"
+    return f"{size(status.bytes.in_ or 0)} in, {size(status.bytes.out or 0)} out{share}"
 
 
 def size(count: float) -> str:

@@ -14,7 +14,7 @@ from pixelmill.display import remarks, show_json, show_problem
 from pixelmill.exit_codes import ExitCode
 from pixelmill.server_addresses import InvalidAddress, NoServerKnown
 
-_INVALID_PARAMETERS: Final = "invalid-parameters"
+_INVALID_CSV: Final = "invalid-csv"
 
 
 class Unusable(Exception):
@@ -43,8 +43,7 @@ def is_csv_refusal(problem: Problem) -> bool:
     """Whether it is the CSV that was refused, not an option or the caller."""
     if problem.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return True
-    is_about_options = problem.type.endswith(_INVALID_PARAMETERS)
-    return problem.status == HTTPStatus.UNPROCESSABLE_ENTITY and bool(problem.errors) and not is_about_options
+    return problem.status == HTTPStatus.UNPROCESSABLE_ENTITY and problem.type.endswith(_INVALID_CSV)
 
 
 def exit_code(status: Status) -> ExitCode:

@@ -24,7 +24,7 @@ def status(state: str, *, failed: int = 0, not_attempted: int = 0, codes: Sequen
                 "failed": failed,
                 "not_attempted": not_attempted,
             },
-            "failures": {"by_code": dict.fromkeys(codes, 1), "by_host": {"shop.example": failed} if failed else {}},
+            "failures": {"by_code": dict.fromkeys(codes, 1), "by_host": {"shop.example": failed} if failed else None},
             "bytes": {"in": 4_000_000, "out": 1_000_000, "saved_percent": 75.0},
             "links": {"output_csv": "http://x/output.csv", "failures_csv": "http://x/failures.csv"},
         },
