@@ -15,6 +15,7 @@ ADVICE: Final = {
     "unsupported_format": "The link leads to something that is no picture.",
     "blocked_address": "The stack may not fetch from there; see FETCH_ALLOW_NETWORKS.",
 }
+WORTH_PERCENT: Final = 1.0
 _TEMPLATE: Final = Template((Path(__file__).parent / "demo_page.html").read_text("utf-8"))
 
 
@@ -48,11 +49,13 @@ def _failure(slot: Slot) -> str:
 
 
 def _figure(pair: Pair, folder: Path) -> str:
+    note = "<p>Stored on its side with an EXIF note; now the pixels stand upright.</p>" if pair.was_sideways else ""
+    worth = "saved" if pair.saved_percent >= WORTH_PERCENT else "saved little"
     return (
         f"<article><h3><span>Row {pair.slot.row}</span> {escape(pair.slot.product)}</h3><div class=pair>"
         f"{_picture(pair.before, folder, 'before', pair.bytes_before)}"
         f"{_picture(pair.after, folder, 'after', pair.bytes_after)}"
-        f"</div><p class=saved><b>{pair.saved_percent:.1f} %</b> saved</p></article>"
+        f'</div><div class="{worth}">{note}<p><b>{pair.saved_percent:.1f} %</b> saved</p></div></article>'
     )
 
 

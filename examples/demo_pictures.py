@@ -4,12 +4,17 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx2
+from PIL import Image
 
 from examples.demo_catalogue import Slot
 from examples.picture_server import picture_file
+
+ORIENTATION_TAG: Final = 0x0112
+UPRIGHT: Final = 1
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,12 @@ class Pair:
     @property
     def bytes_after(self) -> int:
         return self.after.stat().st_size
+
+    @property
+    def was_sideways(self) -> bool:
+        """Whether the source relies on its EXIF orientation to be seen upright."""
+        with Image.open(self.before) as picture:
+            return bool(picture.getexif().get(ORIENTATION_TAG, UPRIGHT) != UPRIGHT)
 
     @property
     def saved_percent(self) -> float:
