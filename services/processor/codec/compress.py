@@ -20,6 +20,7 @@ from services.processor.codec.job import (
     SourcePicture,
     Unusable,
 )
+from services.processor.codec.out_of_memory import as_memory_error
 from services.processor.codec.repack import repacked
 
 File = io.BufferedReader | io.BufferedRandom
@@ -50,7 +51,8 @@ def _make(source: File, decoded: Decoded, facts: SourcePicture, *, order: Order)
     is_whole = image is decoded.image
     note: Note | None = None
     with Path(order.output).open("w+b") as out:
-        write(image, out, target=target, quality=order.quality, indexed=decoded.indexed if is_whole else None)
+        with as_memory_error():
+            write(image, out, target=target, quality=order.quality, indexed=decoded.indexed if is_whole else None)
         if _length(out) >= facts.bytes and is_whole and decoded.is_as_stored and target == decoded.format:
             note = _keep_original(source, out, facts)
         size = _length(out)

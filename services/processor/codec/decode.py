@@ -9,6 +9,7 @@ from PIL.Image import Transpose
 
 from services.processor.codec.colour import eight_bit, without_needless_alpha
 from services.processor.codec.job import SourceFormat, Unusable
+from services.processor.codec.out_of_memory import as_memory_error
 from services.processor.codec.srgb import is_srgb, to_srgb
 
 # Named so that Pillow knows these decoders and no others; MPO is how phones store a JPEG with a preview behind it.
@@ -51,13 +52,12 @@ def decode(source: BinaryIO, *, max_pixels: int) -> Decoded:
     opened = _opened(source, max_pixels)
     _check_size(opened.size, max_pixels)
     try:
-        return _prepared(opened)
+        with as_memory_error():
+            return _prepared(opened)
     except MemoryError:
         raise
     # A decoder that reads hostile bytes may raise anything; whatever it is, these bytes are the reason.
     except Exception as error:
-        if "out of memory" in str(error):
-            raise MemoryError from error
         raise _corrupt() from error
 
 

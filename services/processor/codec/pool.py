@@ -41,6 +41,7 @@ class CodecPool:
         self._limits = limits
         self._pool = self._new_pool()
         self._has_answered = False
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def compress(self, job: Job) -> Compressed:
         """Do one job. Raises `Permanent` with the picture's fault, `DependencyAway` when the pool is broken."""
@@ -74,7 +75,8 @@ class CodecPool:
 
     async def close(self) -> None:
         """End all processes, whatever they do."""
-        await asyncio.to_thread(_ended, self._pool)
+        self._end(self._pool)
+        await asyncio.gather(*self._ending)
 
     async def _run(self, function: Callable[..., T], *arguments: Any, timeout: float) -> T:
         pool = self._pool
@@ -92,6 +94,12 @@ class CodecPool:
             log.error("codec pool broke, a new one takes its place")
             self._pool = self._new_pool()
             self._has_answered = False
+            self._end(broken)
+
+    def _end(self, pool: ProcessPool) -> None:
+        ending = asyncio.create_task(asyncio.to_thread(_ended, pool))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     def _new_pool(self) -> ProcessPool:
         return ProcessPool(

@@ -127,6 +127,7 @@ async def test_a_broken_pool_is_a_part_away_until_it_is_replaced(pool: CodecPool
 
     await until(works, what="the pool works again")
     await pool.probe()
+    await until(lambda: len(codec_processes(os.getpid())) == 1, what="the broken pool's processes are gone")
 
 
 async def test_closing_leaves_no_process(pool: CodecPool) -> None:

@@ -1,0 +1,239 @@
+"""The processor's process on a real Kafka and S3, with pictures served on loopback."""
+
+import asyncio
+import hashlib
+import io
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import httpx2
+import pytest
+from aiohttp import web
+from PIL import Image
+
+from services.processor.settings import ProcessorSettings
+from shared.events import ImageProcessed, ImageRequested
+from shared.ids import LOCAL_OWNER, RequestId
+from shared.kafka.admin import create_topics
+from shared.kafka.cloudevents import decode
+from shared.kafka.connection import KafkaConnection
+from shared.kafka.producer import EventProducer
+from shared.kafka.records import TopicPartition
+from shared.kafka.source import kafka_records
+from shared.object_store import ObjectStore, open_object_store
+from shared.recipes import default_recipe
+from shared.topics import IMAGES_PROCESSED, IMAGES_REQUESTED_BULK, IMAGES_REQUESTED_EXPRESS, partitioned
+from tests.stack import StackForTests
+from tests.unit.processor.pictures import encoded, photo
+from tests.waiting import until
+
+pytestmark = pytest.mark.stack
+
+PICTURE = encoded(photo(), "JPEG", quality=95)
+PAGES = {
+    "/cup.jpg": PICTURE,
+    "/clear.png": encoded(photo().convert("RGBA"), "PNG"),
+    "/page.jpg": b"<html>no picture</html>",
+    "/half.jpg": PICTURE[: len(PICTURE) // 2],
+}
+
+
+@dataclass
+class Place:
+    """Where the processor runs, what others write there, and what it has said so far."""
+
+    environment: Mapping[str, str]
+    settings: ProcessorSettings
+    store: ObjectStore
+    producer: EventProducer
+    pages: str
+    results: list[ImageProcessed] = field(default_factory=list)
+    processes: list[asyncio.subprocess.Process] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Start the processor; return when it is ready."""
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.processor", env=self.environment)
+        self.processes.append(process)
+        await until(self._is_ready, seconds=60, what="the processor is ready")
+
+    async def kill(self) -> None:
+        self.processes[-1].kill()
+        await self.processes.pop().wait()
+
+    async def stop(self) -> int:
+        """Stop the processor as its supervisor would, and return its exit code."""
+        self.processes[-1].terminate()
+        return await asyncio.wait_for(self.processes.pop().wait(), 40)
+
+    async def request(self, *paths: str, lane: str = "express") -> RequestId:
+        """Ask for one image for each path, as the planner does; indexes count from 0."""
+        request_id = RequestId(str(uuid4()))
+        topic = IMAGES_REQUESTED_EXPRESS if lane == "express" else IMAGES_REQUESTED_BULK
+        events = [self._event(request_id, index, path, of=len(paths)) for index, path in enumerate(paths)]
+        await self.producer.publish(topic, *events)
+        return request_id
+
+    async def answers(self, request_id: RequestId, count: int) -> dict[int, ImageProcessed]:
+        """The results of a request by their first index, once there are so many."""
+
+        def found() -> dict[int, ImageProcessed]:
+            return {one.indexes[0]: one for one in self.results if one.request_id == request_id}
+
+        await until(lambda: len(found()) >= count, seconds=60, what="all results are there")
+        return found()
+
+    async def follow(self) -> None:
+        """Collect everything that is said on `images.processed`."""
+        connection = KafkaConnection(self.settings)
+        source = kafka_records(connection, group=f"{self.settings.kafka_topic_prefix}reader", topics=[IMAGES_PROCESSED])
+
+        async def ignore(_partitions: set[TopicPartition]) -> None:
+            return
+
+        await source.start(ignore, ignore)
+        try:
+            while True:
+                for records in (await source.poll(timeout_seconds=0.2, max_records=100)).values():
+                    events = [decode(record, [ImageProcessed]).event for record in records]
+                    self.results += [event for event in events if isinstance(event, ImageProcessed)]
+        finally:
+            await source.stop()
+
+    def _event(self, request_id: RequestId, index: int, path: str, *, of: int) -> ImageRequested:
+        return ImageRequested(
+            request_id=request_id,
+            owner=LOCAL_OWNER,
+            chunk=0,
+            chunk_images=of,
+            chunks_total=1,
+            window=16,
+            indexes=(index,),
+            url=self.pages + path,
+            recipe=default_recipe(),
+        )
+
+    async def _is_ready(self) -> bool:
+        assert self.processes[-1].returncode is None, "the processor has ended"
+        try:
+            async with httpx2.AsyncClient(trust_env=False) as client:
+                answer = await client.get(f"http://127.0.0.1:{self.settings.http_port}/readyz")
+        except httpx2.TransportError:
+            return False
+        return answer.status_code == 200
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        return port
+
+
+def environment_for(stack: StackForTests) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        **stack.environment(),
+        "KAFKA_TOPIC_PREFIX": f"processor-{uuid4().hex[:8]}.",
+        "KAFKA_SESSION_TIMEOUT_SECONDS": "6",
+        "HTTP_PORT": str(free_port()),
+        "CODEC_PROCESSES": "2",
+        "FETCH_ALLOW_NETWORKS": "127.0.0.0/8",
+    }
+
+
+def settings_from(environment: Mapping[str, str]) -> ProcessorSettings:
+    fields = {name: environment[name.upper()] for name in ProcessorSettings.model_fields if name.upper() in environment}
+    return ProcessorSettings.model_validate(fields)
+
+
+@asynccontextmanager
+async def pages() -> AsyncIterator[str]:
+    async def page(request: web.Request) -> web.Response:
+        body = PAGES.get(request.path)
+        return web.Response(status=404) if body is None else web.Response(body=body, content_type="image/jpeg")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", page)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def place(stack: StackForTests) -> AsyncIterator[Place]:
+    environment = environment_for(stack)
+    settings = settings_from(environment)
+    connection = KafkaConnection(settings)
+    store = open_object_store(settings)
+    await store.create_bucket(settings.s3_bucket_images)
+    await create_topics(connection, [one for one in partitioned("embedded") if one.name.startswith("images.")])
+    producer = EventProducer(connection, "pixelmill/test")
+    async with pages() as address:
+        made = Place(environment, settings, store, producer, address)
+        following = asyncio.create_task(made.follow())
+        try:
+            yield made
+        finally:
+            for process in made.processes:
+                process.kill()
+                await process.wait()
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+            await producer.stop()
+            store.close()
+
+
+async def test_a_requested_picture_is_stored_and_reported(place: Place) -> None:
+    await place.start()
+    request_id = await place.request("/cup.jpg", "/clear.png")
+    answers = await place.answers(request_id, 2)
+    for index, picture_format, extension in ((0, "jpeg", "jpg"), (1, "png", "png")):
+        (rendition,) = answers[index].renditions
+        assert rendition.key == f"{request_id}/{index}/compressed.{extension}"
+        stored = await place.store.get(place.settings.s3_bucket_images, rendition.key)
+        assert (len(stored), hashlib.sha256(stored).hexdigest()) == (rendition.bytes, rendition.sha256)
+        image = Image.open(io.BytesIO(stored))
+        assert (image.format, image.size, rendition.format) == (picture_format.upper(), (160, 120), picture_format)
+        assert answers[index].outcome == "succeeded"
+    assert await place.stop() == 0
+
+
+async def test_each_bad_source_fails_alone_with_its_code(place: Place) -> None:
+    await place.start()
+    paths = ("/cup.jpg", "/page.jpg", "/half.jpg", "/nowhere.jpg", "/cup.jpg")
+    answers = await place.answers(await place.request(*paths, lane="bulk"), len(paths))
+    codes = [answer.error.code if answer.error else None for _, answer in sorted(answers.items())]
+    assert codes == [None, "unsupported_format", "corrupt_image", "http_404", None]
+
+
+async def test_a_killed_processor_leaves_no_image_without_a_result(place: Place) -> None:
+    await place.start()
+    request_id = await place.request(*["/cup.jpg"] * 60)
+    await place.answers(request_id, 1)
+    await place.kill()
+    await place.start()
+    answers = await place.answers(request_id, 60)
+    assert {answer.outcome for answer in answers.values()} == {"succeeded"}
+    keys = {rendition.key for answer in answers.values() for rendition in answer.renditions}
+    assert len(keys) == 60
+
+
+async def test_wrong_settings_give_one_line_for_each_and_exit_2(place: Place) -> None:
+    environment = {**place.environment, "CODEC_PROCESSES": "none", "FETCH_ALLOW_NETWORKS": "somewhere"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.processor", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 2
+    lines = said.decode().splitlines()
+    assert len(lines) == 2, lines
+    assert all(line.startswith("processor: ") for line in lines)
