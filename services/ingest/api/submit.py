@@ -93,6 +93,8 @@ def _upload_body(request: Request, stream: BodyStream, max_bytes: int) -> Upload
         raise Problem(415, "unsupported-encoding", "Compressed bodies are not taken. Send the CSV as it is.")
     given = GivenOptions(request.query_params.multi_items())
     if kind == "text/csv":
+        if b"charset" in parameters and "encoding" not in request.query_params:
+            given.add("encoding", parameters[b"charset"].decode("latin-1"))
         return CsvBody(stream, given)
     if kind == "multipart/form-data" and b"boundary" in parameters:
         return FormBody(stream, given, boundary=parameters[b"boundary"], max_file_bytes=max_bytes)

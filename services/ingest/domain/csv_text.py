@@ -10,7 +10,7 @@ ENCODINGS: Final = (
     "utf-8", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257",
     "iso8859-1", "iso8859-2", "iso8859-5", "iso8859-9", "iso8859-15", "koi8-r", "euc_jp", "euc_kr",
 )  # fmt: skip
-_SAME: Final = {"utf-8-sig": "utf-8"}
+_SAME: Final = {"utf-8-sig": "utf-8", "ascii": "utf-8"}
 _MARK: Final = "\ufeff"
 _UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ZIP_MARK: Final = b"PK\x03\x04"

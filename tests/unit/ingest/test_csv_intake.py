@@ -1,5 +1,7 @@
 """A CSV on its way in: findings, rows, manifest."""
 
+import tracemalloc
+
 import pytest
 
 from services.ingest.domain.csv_intake import CsvIntake
@@ -7,7 +9,7 @@ from services.ingest.domain.csv_rules import ColumnRule, CsvRules
 from services.ingest.domain.findings import MAX_LISTED, shown
 from services.ingest.domain.manifest import read_manifest_chunk
 from shared.request_files import ManifestImage
-from tests.unit.ingest.fakes import GOOD_CSV, HEADER, csv_of, images_of, taken
+from tests.unit.ingest.fakes import GOOD_CSV, HEADER, csv_of, images_of, new_intake, taken
 
 
 def found(intake: CsvIntake) -> list[tuple[int | None, int | None, str | None, str]]:
@@ -168,6 +170,22 @@ def test_rows_without_any_url_are_no_request() -> None:
     optional = ColumnRule(role="urls", names=("Image URLs",), required=False)
     intake, _ = taken(csv_of("1,Lamp,"), rules=CsvRules(urls=optional))
     assert found(intake) == [(None, None, None, "no_images")]
+
+
+def test_memory_does_not_grow_with_the_file() -> None:
+    rows = 10_000
+    data = images_of(rows).encode()
+    tracemalloc.start()
+    try:
+        intake = new_intake(chunk_size=250, max_images=rows)
+        for start in range(0, len(data), 65_536):
+            intake.feed(data[start : start + 65_536])
+        intake.finish()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert intake.images == rows
+    assert peak < 1_500_000
 
 
 def test_values_in_messages_are_cut_and_escaped() -> None:

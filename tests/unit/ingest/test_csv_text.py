@@ -73,7 +73,13 @@ def test_nul_is_refused_and_what_stands_before_it_is_kept(step: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "canonical"),
-    [("UTF-8", "utf-8"), ("utf-8-sig", "utf-8"), ("latin-1", "iso8859-1"), ("Windows-1252", "cp1252")],
+    [
+        ("UTF-8", "utf-8"),
+        ("utf-8-sig", "utf-8"),
+        ("us-ascii", "utf-8"),
+        ("latin-1", "iso8859-1"),
+        ("Windows-1252", "cp1252"),
+    ],
 )
 def test_encodings_have_their_usual_names(name: str, canonical: str) -> None:
     assert known_encoding(name) == canonical

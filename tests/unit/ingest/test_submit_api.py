@@ -77,6 +77,13 @@ async def test_the_csv_alone_is_taken_with_options_in_the_query() -> None:
     assert request.recipe.renditions[0].format == "webp"
 
 
+@pytest.mark.parametrize(("query", "status"), [({}, 202), ({"encoding": "utf-8"}, 422)])
+async def test_a_charset_names_the_encoding_unless_the_option_does(query: dict[str, str], status: int) -> None:
+    headers = {"Content-Type": "text/csv; charset=windows-1252"}
+    answer = await Api().post(content=GOOD_CSV.replace("Lamp", "Café").encode("cp1252"), headers=headers, params=query)
+    assert answer.status_code == status
+
+
 async def test_options_may_follow_the_file() -> None:
     api = Api()
     answer = await api.post(**form(("file", "a.csv", GOOD_CSV), ("failed_slots", None, "empty")))

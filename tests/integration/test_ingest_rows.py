@@ -1,0 +1,176 @@
+"""What ingest needs of Postgres, on the fake and on the real one."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from deploy.migrate import migrate
+from services.ingest.adapters.postgres_requests import PostgresRequests
+from services.ingest.adapters.postgres_uploads import PostgresUploads
+from services.ingest.csv_upload import Earlier, KeyInUse, Submitter, Upload, UploadTooSlow
+from services.ingest.settings import IngestSettings
+from shared.errors import DependencyAway
+from shared.ids import LOCAL_OWNER, Owner, RequestId
+from shared.kafka.records import Trigger
+from shared.postgres import Database
+from shared.request_files import RequestFile
+from tests.stack import StackForTests
+from tests.unit.ingest.fakes import NOON, RequestsInMemory, agreed
+
+LATER = NOON + timedelta(minutes=5)
+FIRST, SECOND = Trigger("requests.accepted.v1", 0, 1), Trigger("requests.accepted.v1", 0, 2)
+
+
+class PostgresRows(PostgresUploads, PostgresRequests):
+    """Both adapters on one database."""
+
+
+Rows = RequestsInMemory | PostgresRows
+
+
+@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.stack)])
+async def rows(request: pytest.FixtureRequest) -> AsyncIterator[Rows]:
+    if request.param == "memory":
+        yield RequestsInMemory()
+        return
+    stack: StackForTests = request.getfixturevalue("stack")
+    url = stack.environment()["DATABASE_URL"]
+    await migrate(url)
+    database = Database(IngestSettings.model_validate({"database_url": url}))
+    async with database.connection() as connection:
+        await connection.execute("TRUNCATE ingest.requests, ingest.uploads, ingest.released_chunks CASCADE")
+    yield PostgresRows(database)
+    await database.close()
+
+
+def new_id() -> RequestId:
+    return RequestId(str(uuid4()))
+
+
+def request_named(request_id: RequestId) -> RequestFile:
+    return agreed().model_copy(update={"request_id": request_id})
+
+
+async def accepted(rows: Rows, key: str | None = None) -> RequestFile:
+    submitter = Submitter(LOCAL_OWNER, key)
+    upload = Upload(new_id(), submitter, LATER)
+    assert await rows.begin(upload, NOON) is None
+    request = request_named(upload.request_id)
+    await rows.accept(request, submitter, b"print")
+    return request
+
+
+async def test_an_accepted_request_is_found_as_it_was_agreed(rows: Rows) -> None:
+    request = await accepted(rows)
+    assert await rows.find(request.request_id) == request
+    assert await rows.find(new_id()) is None
+
+
+async def test_a_key_stands_for_its_request_and_its_owner_alone(rows: Rows) -> None:
+    request = await accepted(rows, "key")
+    again = Upload(new_id(), Submitter(LOCAL_OWNER, "key"), LATER)
+    assert await rows.begin(again, NOON) == Earlier(request, b"print")
+    assert await rows.begin(Upload(new_id(), Submitter(Owner("other"), "key"), LATER), NOON) is None
+
+
+async def test_a_key_is_reserved_while_its_upload_runs_and_not_longer(rows: Rows) -> None:
+    keyed = Submitter(LOCAL_OWNER, "key")
+    first = Upload(new_id(), keyed, LATER)
+    await rows.begin(first, NOON)
+    with pytest.raises(KeyInUse):
+        await rows.begin(Upload(new_id(), keyed, LATER), NOON)
+    await rows.forget(first.request_id)
+    second = Upload(new_id(), keyed, LATER)
+    assert await rows.begin(second, NOON) is None
+    await rows.expire(second.request_id)
+    third = Upload(new_id(), keyed, LATER)
+    assert await rows.begin(third, NOON) is None
+    assert await rows.begin(Upload(new_id(), keyed, LATER), LATER + timedelta(seconds=1)) is None
+
+
+async def test_uploads_without_a_key_do_not_meet(rows: Rows) -> None:
+    for _ in range(2):
+        assert await rows.begin(Upload(new_id(), Submitter(LOCAL_OWNER, None), LATER), NOON) is None
+
+
+async def test_an_upload_that_was_swept_cannot_be_accepted(rows: Rows) -> None:
+    upload = Upload(new_id(), Submitter(LOCAL_OWNER, None), LATER)
+    await rows.begin(upload, NOON)
+    async with rows.abandoned(LATER + timedelta(seconds=1), limit=10) as request_ids:
+        assert list(request_ids) == [upload.request_id]
+    with pytest.raises(UploadTooSlow):
+        await rows.accept(request_named(upload.request_id), upload.submitter, b"print")
+    assert await rows.find(upload.request_id) is None
+
+
+async def test_expiring_an_upload_that_became_a_request_does_nothing(rows: Rows) -> None:
+    request = await accepted(rows)
+    await rows.expire(request.request_id)
+    async with rows.abandoned(LATER, limit=10) as request_ids:
+        assert list(request_ids) == []
+    assert await rows.find(request.request_id) == request
+
+
+async def test_a_sweep_that_fails_leaves_its_work(rows: Rows) -> None:
+    request = await accepted(rows)
+
+    async def sweep(*, fails: bool) -> list[RequestFile]:
+        async with rows.unannounced(LATER, limit=10, now=LATER) as requests:
+            if fails:
+                raise DependencyAway("kafka", "no answer")
+            return list(requests)
+
+    with pytest.raises(DependencyAway):
+        await sweep(fails=True)
+    assert await sweep(fails=False) == [request]
+    assert await sweep(fails=False) == []
+
+
+async def test_what_was_announced_or_just_accepted_is_not_swept(rows: Rows) -> None:
+    request = await accepted(rows)
+    async with rows.unannounced(NOON, limit=10, now=NOON) as requests:
+        assert list(requests) == []
+    await rows.mark_announced([request.request_id], NOON)
+    async with rows.unannounced(LATER, limit=10, now=LATER) as requests:
+        assert list(requests) == []
+
+
+async def test_a_chunk_belongs_to_the_trigger_that_claimed_it_first(rows: Rows) -> None:
+    name = (await accepted(rows)).request_id
+    assert await rows.claim(name, [0, 1], FIRST) == [0, 1]
+    assert await rows.claim(name, [0, 1], SECOND) == []
+    assert await rows.claim(name, [0, 1], FIRST) == [0, 1]
+    assert await rows.claim(name, [1, 2], SECOND) == [2]
+
+
+async def test_a_request_that_ended_gives_no_chunk_away(rows: Rows) -> None:
+    name = (await accepted(rows)).request_id
+    await rows.claim(name, [0], FIRST)
+    await rows.mark_ended(name, NOON)
+    await rows.mark_ended(name, LATER)
+    assert await rows.claim(name, [0, 1], FIRST) == []
+
+
+async def test_a_request_restored_twice_is_there_once_and_counts_as_announced(rows: Rows) -> None:
+    request = request_named(new_id())
+    await rows.restore(request)
+    await rows.restore(request)
+    assert await rows.find(request.request_id) == request
+    async with rows.unannounced(LATER, limit=10, now=LATER) as requests:
+        assert list(requests) == []
+
+
+@pytest.mark.stack
+async def test_two_sweepers_do_not_hold_the_same_work(stack: StackForTests) -> None:
+    url = stack.environment()["DATABASE_URL"]
+    await migrate(url)
+    database = Database(IngestSettings.model_validate({"database_url": url}))
+    rows = PostgresRows(database)
+    request = await accepted(rows)
+    async with rows.unannounced(LATER, limit=1000, now=LATER) as held:
+        assert request in held
+        async with rows.unannounced(LATER, limit=1000, now=LATER) as other:
+            assert request not in other
+    await database.close()
