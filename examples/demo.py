@@ -115,6 +115,8 @@ def _report(console: Console, outcome: Outcome, seconds: float) -> int:
     _say_how_to_go_on(console)
     for line in wrong:
         console.print(f"[bold red]Not as expected:[/] {escape(line)}")
+    if any(slot.status == "blocked_address" for slot in outcome.slots):
+        console.print("The stack was up already and may not fetch from this machine: `make down`, then again.")
     return 1 if wrong else 0
 
 

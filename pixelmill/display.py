@@ -12,6 +12,7 @@ from rich.table import Table
 from pixelmill.api_answers import Accepted, CsvError, Deliveries, Delivery, Findings, Part, Problem, Progress, Status
 
 SHOWN_ERRORS: Final = 50
+PLACES: Final = ("row", "line")
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 _STEP: Final = 1000.0
 
@@ -110,10 +111,11 @@ def show_csv_errors(errors: Sequence[CsvError], total: int | None) -> None:
     if not errors:
         return
     out = remarks()
-    table = Table("row", "line", "column", "code", "message", box=None, header_style="bold")
+    has_places = any(error.row or error.line for error in errors)
+    table = Table(*(PLACES if has_places else ()), "column", "code", "message", box=None, header_style="bold")
     for error in errors[:SHOWN_ERRORS]:
-        row, line = ("" if number is None else str(number) for number in (error.row, error.line))
-        table.add_row(row, line, *map(escape, (error.column or "", error.code, error.message)))
+        places = [str(number or "") for number in (error.row, error.line)] if has_places else []
+        table.add_row(*places, *map(escape, (error.column or "", error.code, error.message)))
     out.print(table)
     known = total or len(errors)
     if known > SHOWN_ERRORS:
