@@ -13,11 +13,11 @@ from services.processor.codec.memory_file import MemoryFile
 from services.processor.domain.outcome import failed, succeeded
 from services.processor.domain.picture import EXTENSIONS, CompressedPicture, PictureFormat, Rendered
 from services.processor.metrics import count, stage
-from shared import object_keys
 from shared.errors import Permanent, Transient
 from shared.events import ImageProcessed, ImageRequested, StoredRendition
 from shared.kafka.producer import Facts
 from shared.kafka.records import Received
+from shared.object_keys import image as image_key
 from shared.recipes import Recipe
 from shared.topics import IMAGES_PROCESSED
 
@@ -82,7 +82,7 @@ class OnImageRequested:
         return succeeded(requested, picture.source, stored, note=picture.note, duration_ms=self._since(started))
 
     async def _stored(self, requested: ImageRequested, rendered: Rendered) -> StoredRendition:
-        key = object_keys.image(
+        key = image_key(
             requested.request_id,
             requested.indexes[0],
             rendition=rendered.name,

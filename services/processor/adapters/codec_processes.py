@@ -27,7 +27,7 @@ class CodecProcesses:
         with ExitStack() as held:
             outputs = [held.enter_context(MemoryFile(rendition.name)) for rendition in recipe.renditions]
             orders = tuple(map(_order, recipe.renditions, outputs))
-            done = await self._pool.compress(Job(source.path, self._max_pixels, orders))
+            done = await self._pool.compress(Job(source.shared, self._max_pixels, orders))
             yield _picture(done, recipe, outputs)
 
 
@@ -35,7 +35,7 @@ def _order(rendition: Rendition, output: MemoryFile) -> Order:
     return Order(
         format=rendition.format,
         quality=rendition.quality,
-        output=output.path,
+        output=output.shared,
         width=rendition.width,
         height=rendition.height,
         fit=rendition.fit,

@@ -1,8 +1,7 @@
 """What a codec process does with one picture: decode once, make every rendition, keep the smallest."""
 
 import hashlib
-import io
-from pathlib import Path
+from io import BufferedRandom
 from typing import Final
 
 from services.processor.codec.decode import Decoded, decode
@@ -20,10 +19,9 @@ from services.processor.codec.job import (
     SourcePicture,
     Unusable,
 )
+from services.processor.codec.memory_file import opened
 from services.processor.codec.out_of_memory import as_memory_error
 from services.processor.codec.repack import repacked
-
-File = io.BufferedReader | io.BufferedRandom
 
 # A GIF becomes a PNG of its first frame: lossless, with its palette, and readable everywhere.
 _KEPT: Final[dict[SourceFormat, Format]] = {"jpeg": "jpeg", "png": "png", "webp": "webp", "gif": "png"}
@@ -32,7 +30,7 @@ _KEPT: Final[dict[SourceFormat, Format]] = {"jpeg": "jpeg", "png": "png", "webp"
 def compress(job: Job) -> Compressed | Refused:
     """Read the job's source, fill its outputs, and say what is in them; the same job gives the same bytes."""
     try:
-        with Path(job.source).open("rb") as source:
+        with opened(job.source) as source:
             decoded = decode(source, max_pixels=job.max_pixels)
             facts = _source_facts(source, decoded)
             results = [_make(source, decoded, facts, order=order) for order in job.orders]
@@ -45,12 +43,12 @@ def compress(job: Job) -> Compressed | Refused:
     return Compressed(facts, tuple(made for made, _ in results), note)
 
 
-def _make(source: File, decoded: Decoded, facts: SourcePicture, *, order: Order) -> tuple[Made, Note | None]:
+def _make(source: BufferedRandom, decoded: Decoded, facts: SourcePicture, *, order: Order) -> tuple[Made, Note | None]:
     target: Format = _KEPT[decoded.format] if order.format == "keep" else order.format
     image = fitted(decoded.image, order)
     is_whole = image is decoded.image
     note: Note | None = None
-    with Path(order.output).open("w+b") as out:
+    with opened(order.output) as out:
         with as_memory_error():
             write(image, out, target=target, quality=order.quality, indexed=decoded.indexed if is_whole else None)
         if _length(out) >= facts.bytes and is_whole and decoded.is_as_stored and target == decoded.format:
@@ -61,7 +59,7 @@ def _make(source: File, decoded: Decoded, facts: SourcePicture, *, order: Order)
     return made, "not_smaller" if size >= facts.bytes else note
 
 
-def _keep_original(source: File, out: File, facts: SourcePicture) -> Note | None:
+def _keep_original(source: BufferedRandom, out: BufferedRandom, facts: SourcePicture) -> Note | None:
     """Replace what was encoded by the repacked source, if that is smaller."""
     source.seek(0)
     original = repacked(source.read(), facts.format, pixels=facts.width * facts.height)
@@ -73,15 +71,15 @@ def _keep_original(source: File, out: File, facts: SourcePicture) -> Note | None
     return "kept_original"
 
 
-def _source_facts(source: File, decoded: Decoded) -> SourcePicture:
+def _source_facts(source: BufferedRandom, decoded: Decoded) -> SourcePicture:
     width, height = decoded.stored_size
     return SourcePicture(decoded.format, width, height, _length(source), _sha256(source))
 
 
-def _length(file: File) -> int:
+def _length(file: BufferedRandom) -> int:
     return file.seek(0, 2)
 
 
-def _sha256(file: File) -> str:
+def _sha256(file: BufferedRandom) -> str:
     file.seek(0)
     return hashlib.file_digest(file, "sha256").hexdigest()

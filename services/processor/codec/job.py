@@ -18,12 +18,20 @@ class Unusable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class SharedFile:
+    """A file that another process keeps open, by its path and by what cannot be reused: its inode."""
+
+    path: str
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """One rendition to make. `output` is the path of the file that takes it."""
+    """One rendition to make. `output` takes it."""
 
     format: Literal["keep", "jpeg", "png", "webp"]
     quality: int
-    output: str
+    output: SharedFile
     width: int | None = None
     height: int | None = None
     fit: Literal["contain", "cover"] = "contain"
@@ -33,7 +41,7 @@ class Order:
 class Job:
     """One picture: one decode serves all orders."""
 
-    source: str
+    source: SharedFile
     max_pixels: int
     orders: tuple[Order, ...]
 

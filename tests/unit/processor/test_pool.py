@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from services.processor.codec.compress import compress
 from services.processor.codec.job import Compressed, Job, Order
-from services.processor.codec.memory_file import MemoryFile
+from services.processor.codec.memory_file import MemoryFile, StaleFile
 from services.processor.codec.pool import CodecPool, PoolLimits
 from shared.errors import DependencyAway, Permanent
 from tests.unit.processor.pictures import encoded, photo, slow_jpeg
@@ -33,7 +34,7 @@ async def pool() -> AsyncIterator[CodecPool]:
 def job(data: bytes) -> Iterator[Job]:
     with MemoryFile("source") as source, MemoryFile("output") as output:
         source.write(data)
-        yield Job(source.path, 60_000_000, (Order("keep", 50, output.path),))
+        yield Job(source.shared, 60_000_000, (Order("keep", 50, output.shared),))
 
 
 async def made(pool: CodecPool, data: bytes) -> Compressed:
@@ -58,7 +59,7 @@ def processor_seconds(process: int) -> float:
 async def test_a_picture_is_compressed_in_another_process(pool: CodecPool) -> None:
     with MemoryFile("source") as source, MemoryFile("output") as output:
         source.write(encoded(photo(), "JPEG", quality=95))
-        answer = await pool.compress(Job(source.path, 60_000_000, (Order("webp", 50, output.path),)))
+        answer = await pool.compress(Job(source.shared, 60_000_000, (Order("webp", 50, output.shared),)))
         assert answer.made[0].bytes == len(output.read()) > 0
         assert output.read()[8:12] == b"WEBP"
 
@@ -128,6 +129,17 @@ async def test_a_broken_pool_is_a_part_away_until_it_is_replaced(pool: CodecPool
     await until(works, what="the pool works again")
     await pool.probe()
     await until(lambda: len(codec_processes(os.getpid())) == 1, what="the broken pool's processes are gone")
+
+
+def test_a_job_that_was_given_up_writes_into_nobody_elses_file() -> None:
+    with job(encoded(photo(), "JPEG")) as given_up:
+        pass
+    with MemoryFile("source") as source, MemoryFile("output") as output:
+        source.write(b"another picture")
+        assert given_up.source.path == source.shared.path
+        with pytest.raises(StaleFile):
+            compress(given_up)
+        assert output.read() == b""
 
 
 async def test_closing_leaves_no_process(pool: CodecPool) -> None:
