@@ -119,6 +119,7 @@ class ImageStream:
             async for events in stream.noack_take(BATCH_EVENTS, within=BATCH_SECONDS):
                 await self._take(stream, events, handler)
         except Exception as error:
+            log.critical("the stream ends because of an error", exc_info=error)
             assert self._failure is not None
             if not self._failure.done():
                 self._failure.set_exception(error)
@@ -185,14 +186,14 @@ class ImageStream:
 
     async def _stop(self, application: FaustApplication, starting: "asyncio.Task[Any]") -> None:
         """Stop Faust. Its thread would keep a process alive that cannot stop it, so such a process is ended hard."""
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await application.stop()
-                starting.cancel()
-                await asyncio.gather(starting, return_exceptions=True)
-        except TimeoutError:
+        stopping = asyncio.ensure_future(application.stop())
+        # Faust swallows a cancellation, so a timeout around it would wait for it all the same.
+        done, _ = await asyncio.wait({stopping}, timeout=STOP_SECONDS)
+        starting.cancel()
+        if not done:
             log.critical("Faust does not stop, the process is ended")
             os._exit(1)
+        await asyncio.gather(stopping, starting, return_exceptions=True)
 
 
 async def _until_parts_are_back(step: Callable[[], Awaitable[None]]) -> None:

@@ -4,6 +4,7 @@ Concurrency is one: with more, a kill can lose events. At least once: Faust's ow
 to topics that it does not read. The store is memory, so standbys would give nothing.
 """
 
+import logging
 from typing import Any
 
 import faust
@@ -28,6 +29,9 @@ def changelog_name(connection: KafkaConnection) -> str:
 class FaustApplication(faust.App):
     """A Faust app that leaves the file system alone: its store is memory."""
 
+    # Faust names a logger after the module of the class; its news are not ours.
+    logger = logging.getLogger("faust.app")
+
     def _create_directories(self) -> None:
         return
 
@@ -49,6 +53,8 @@ def faust_application(connection: KafkaConnection, *, partitions: int) -> FaustA
         producer_acks=-1,
         producer_compression_type="lz4",
         store="memory://",
+        # At a rebalance a batch may wait for a part of ours; what is unfinished comes again.
+        stream_wait_empty=False,
         table_standby_replicas=0,
         topic_disable_leader=True,
         topic_partitions=partitions,

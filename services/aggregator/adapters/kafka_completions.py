@@ -77,6 +77,7 @@ class _Membership(ConsumerRebalanceListener):
         self._producers: dict[TopicPartition, PartitionTransactions] = {}
         self._generation = 0
         self._is_assigned = False
+        self._dropped: set[TopicPartition] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._failure: Exception | None = None
@@ -133,19 +134,26 @@ class _Membership(ConsumerRebalanceListener):
         batch = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH_RECORDS)
         if self._failure is not None:
             raise self._failure
-        if not self._is_assigned:
-            return
+        # From here to the next await nothing else runs, so a revocation sees that there is work.
         self._idle.clear()
         try:
             for partition, items in batch.items():
-                if generation == self._generation:
+                if self._is_assigned and generation == self._generation and partition not in self._dropped:
                     await self._publish(partition, [_record(item) for item in items], stop)
-                elif self._is_assigned and partition in self._producers:
-                    await self._rewind(partition)
-        except IllegalStateError:
-            log.info("partition lost while it was rewound")
+                else:
+                    self._dropped.add(partition)
+            await self._rewind_dropped()
         finally:
             self._idle.set()
+
+    async def _rewind_dropped(self) -> None:
+        """Records handed out while partitions changed hands were not taken: they are read again."""
+        for partition in self._dropped & self._producers.keys() if self._is_assigned else ():
+            try:
+                await self._rewind(partition)
+            except IllegalStateError:
+                log.info("partition lost while it was rewound")
+            self._dropped.discard(partition)
 
     async def _publish(self, partition: TopicPartition, records: Sequence[Record], stop: asyncio.Event) -> None:
         try:
@@ -172,7 +180,9 @@ class _Membership(ConsumerRebalanceListener):
         assert isinstance(received.event, RequestAssembled)
         trace = enter_trace(received.headers.get("traceparent"))
         completion = await self._completion_of(Received(received.event, received.trigger, received.headers))
-        return completion and encode(completion, source=SOURCE, now=self._now(), traceparent=trace)
+        if completion is None:
+            return None
+        return encode(completion, source=SOURCE, now=self._now(), traceparent=trace)
 
     async def _stop_producers(self) -> None:
         producers, self._producers = self._producers, {}

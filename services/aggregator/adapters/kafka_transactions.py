@@ -87,7 +87,9 @@ class PartitionTransactions:
 
     async def _send(self, topic: Topic, event: Encoded) -> "asyncio.Future[object]":
         name = self._connection.topic(topic)
-        sent: asyncio.Future[object] = await self._client.send(name, event.value, key=event.key, headers=event.headers)
+        sent: asyncio.Future[object] = await self._client.send(
+            name, event.value, key=event.key, headers=list(event.headers)
+        )
         return sent
 
 

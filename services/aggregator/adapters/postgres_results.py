@@ -3,16 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from services.aggregator.domain.completion import Tally, TallyLine, tally_of
 from services.aggregator.domain.merged_rows import ImageOutcome
 from services.aggregator.domain.progress import ChunkShape
 from services.aggregator.known_requests import RequestRow
 from services.aggregator.on_image_processed import ChunkId, ChunkRows, Results
+from shared.events import ImageProcessed, StoredRendition
 from shared.ids import RequestId
 from shared.image_errors import ImageErrorCode
 from shared.kafka.records import Received
 from shared.postgres import Database, load_queries
 
+_RENDITIONS = TypeAdapter(tuple[StoredRendition, ...])
 _SQL = load_queries("services.aggregator.adapters.sql")
 
 
@@ -89,15 +93,15 @@ def _first_of_each_index(results: Results) -> list[tuple[Any, ...]]:
     return list(rows.values())
 
 
-def _columns(received: Received[Any]) -> tuple[Any, ...]:
+def _columns(received: Received[ImageProcessed]) -> tuple[Any, ...]:
     event = received.event
     return (
         event.outcome,
         event.note,
         event.error.code if event.error else None,
         event.error.message if event.error else None,
-        event.source.model_dump(mode="json") if event.source else None,
-        [rendition.model_dump(mode="json") for rendition in event.renditions],
+        event.source.model_dump_json() if event.source else None,
+        _RENDITIONS.dump_json(event.renditions).decode(),
         event.source.bytes if event.source else 0,
         sum(rendition.bytes for rendition in event.renditions),
         event.attempts,

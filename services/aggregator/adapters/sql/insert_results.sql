@@ -2,7 +2,11 @@
 INSERT INTO aggregator.results
     (request_id, index, outcome, note, error_code, error_message, source, renditions,
      bytes_in, bytes_out, attempts, duration_ms, trigger_offset)
-SELECT * FROM unnest(
-    $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::jsonb[],
+SELECT request_id, index, outcome, note, error_code, error_message, source::jsonb, renditions::jsonb,
+       bytes_in, bytes_out, attempts, duration_ms, trigger_offset
+FROM unnest(
+    $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
     $9::bigint[], $10::bigint[], $11::integer[], $12::integer[], $13::bigint[])
+    AS result (request_id, index, outcome, note, error_code, error_message, source, renditions,
+               bytes_in, bytes_out, attempts, duration_ms, trigger_offset)
 ON CONFLICT (request_id, index) DO NOTHING

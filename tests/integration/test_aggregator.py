@@ -1,0 +1,201 @@
+"""The aggregator's processes on a real Kafka, Postgres and S3: from results to one completion."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from shared.events import CancelRequested, ChunkAdvanced, ChunkCompleted, RequestCompleted
+from shared.ids import LOCAL_OWNER
+from shared.topics import REQUESTS_ACCEPTED, REQUESTS_ASSEMBLED, REQUESTS_COMPLETED, REQUESTS_PROGRESS
+from tests.integration.aggregator_place import Place, Request, place_on
+from tests.stack import StackForTests
+from tests.waiting import until
+
+pytestmark = pytest.mark.stack
+
+
+@pytest_asyncio.fixture
+async def place(stack: StackForTests) -> AsyncIterator[Place]:
+    async with place_on(stack) as found:
+        yield found
+
+
+async def test_results_become_rows_csvs_and_one_completion(place: Place) -> None:
+    await place.start("finisher", "api")
+    request = await place.submit(25)
+    pending = await place.status(request)
+    assert (pending["state"], pending["progress"]["percent"]) == ("pending", 0.0)
+    assert (await place.get(f"/v1/requests/{request.request_id}/output.csv")).headers["Retry-After"]
+    await place.start("stream")
+
+    await place.process(request.results())
+    status = await place.until_state(request, "completed")
+    completion = await place.until_published(request)
+
+    assert status["progress"]["percent"] == 100.0
+    assert (status["progress"]["succeeded"], status["progress"]["failed"]) == (22, 3)
+    assert status["failures"] == {"by_code": {"http_404": 3}, "by_host": {"shop.example": 3}}
+    assert completion.state == "completed"
+    assert completion.images.succeeded == 22
+    assert completion.metadata == {"order": "Ø 17"}
+    assert completion.bytes.saved_percent == 75.0
+    output = await place.get(f"/v1/requests/{request.request_id}/output.csv")
+    rows = list(csv.DictReader(io.StringIO(output.text)))
+    assert len(rows) == 13
+    assert rows[1]["Image Statuses"] == "succeeded,http_404"
+    assert rows[1]["Output Image URLs"].split(",")[1] == "http://shop.example/3%2Cx.jpg"
+    failures = await place.get(f"/v1/requests/{request.request_id}/failures.csv")
+    assert [row["Serial Number"] for row in csv.DictReader(io.StringIO(failures.text))] == ["2", "7", "12"]
+    assert await place.value(
+        "SELECT started_at IS NOT NULL FROM aggregator.requests WHERE request_id = $1", request.request_id
+    )
+    page = (await place.get(f"/v1/requests/{request.request_id}/images?outcome=failed&limit=2")).json()
+    assert [(item["index"], item["row"], item["error"]["code"]) for item in page["items"]] == [
+        (3, 2, "http_404"),
+        (13, 7, "http_404"),
+    ]
+    rest = (await place.get(f"/v1/requests/{request.request_id}/images?outcome=failed&cursor=13")).json()
+    assert [item["index"] for item in rest["items"]] == [23]
+
+
+async def test_duplicates_of_every_event_change_nothing(place: Place) -> None:
+    await place.start("stream")
+    await place.start("finisher", "api")
+    request = await place.submit(20)
+    await place.process([*request.results()[:15], *request.results()])
+    await place.until_published(request)
+    later = [
+        received.event for topic in (REQUESTS_PROGRESS, REQUESTS_ASSEMBLED) for received in await place.read(topic)
+    ]
+    said = [event for event in later if isinstance(event, ChunkAdvanced | ChunkCompleted)]
+    assert len(said) == 4
+
+    await place.process(request.results())
+    await place.publish(REQUESTS_ACCEPTED, [request.file.accepted()])
+    await place.publish(REQUESTS_PROGRESS, said)
+    await place.publish(REQUESTS_ASSEMBLED, [event for event in later if event not in said])
+    second = await place.submit(5)
+    await place.process(second.results())
+    await place.until_published(second)
+
+    completions = [received.event.request_id for received in await place.read(REQUESTS_COMPLETED)]
+    assert sorted(completions) == sorted([request.request_id, second.request_id])
+    assert await place.value("SELECT count(*) FROM aggregator.results WHERE request_id = $1", request.request_id) == 20
+
+
+async def test_a_cancelled_request_ends_with_what_it_has(place: Place) -> None:
+    await place.start("stream")
+    await place.start("finisher", "api")
+    request = await place.submit(20)
+    await place.process(request.results()[:10])
+    await place.publish(
+        REQUESTS_PROGRESS, [CancelRequested(request_id=request.request_id, owner=LOCAL_OWNER, reason="by its owner")]
+    )
+    await place.until_published(request)
+    await place.process(request.results())
+
+    second = await place.submit(5)
+    await place.process(second.results())
+    await place.until_published(second)
+    found = [received.event for received in await place.read(REQUESTS_COMPLETED)]
+    (completion,) = [event for event in found if event.request_id == request.request_id]
+    assert isinstance(completion, RequestCompleted)
+    assert completion.state == "cancelled"
+    images = completion.images
+    assert images.total == images.succeeded + images.failed + images.not_attempted == 20
+    assert (await place.status(request))["progress"]["not_attempted"] == images.not_attempted
+
+
+async def test_a_killed_stream_leaves_no_gap_and_counts_nothing_twice(place: Place) -> None:
+    first = await place.start("stream")
+    await place.start("finisher", "api")
+    request = await place.submit(600, chunk_size=50)
+    results = request.results()
+    await place.process(results[:300])
+    await until(lambda: _rows(place, request), seconds=30, what="some results are recorded")
+    await first.kill()
+    await place.process(results[300:])
+    await place.start("stream")
+
+    completion = await place.until_published(request)
+    assert (completion.images.succeeded, completion.images.failed) == (540, 60)
+    said = [received.event for received in await place.read(REQUESTS_PROGRESS)]
+    for fact in (ChunkAdvanced, ChunkCompleted):
+        assert {event.chunk for event in said if isinstance(event, fact)} == set(range(12))
+
+
+async def test_a_table_without_its_changelog_is_seeded_from_rows(place: Place) -> None:
+    stream = await place.start("stream")
+    await place.start("finisher", "api")
+    request = await place.submit(20)
+    results = request.results()
+    await place.process([*results[:9], *results[10:19]])
+    await until(lambda: _has_rows(place, request, 18), seconds=30, what="results are recorded")
+    assert await stream.stop() == 0
+    await place.forget_changelog()
+    await place.start("stream")
+
+    await place.process([results[9], results[19]])
+    completion = await place.until_published(request)
+    assert completion.images.total == 20
+    said = [received.event for received in await place.read(REQUESTS_PROGRESS)]
+    assert len([event for event in said if isinstance(event, ChunkAdvanced)]) == 2
+    assert len([event for event in said if isinstance(event, ChunkCompleted)]) == 2
+
+
+async def test_two_streams_share_a_request_and_the_rest_takes_over(place: Place) -> None:
+    first = await place.start("stream")
+    await place.start("stream")
+    await place.start("finisher", "api")
+    request = await place.submit(300)
+    await place.process(request.results()[:150])
+    await until(lambda: _rows(place, request), seconds=30, what="some results are recorded")
+    assert await first.stop() == 0
+    await place.process(request.results()[150:])
+    completion = await place.until_published(request)
+    assert completion.images.total == 300
+
+
+async def test_a_killed_finisher_publishes_each_completion_once(place: Place) -> None:
+    await place.start("stream")
+    await place.start("api")
+    finisher = await place.start("finisher")
+    requests = [await place.submit(4) for _ in range(12)]
+    for request in requests[:6]:
+        await place.process(request.results())
+    await until(lambda: _has_marks(place), seconds=30, what="a completion is marked")
+    await finisher.kill()
+    for request in requests[6:]:
+        await place.process(request.results())
+    await place.start("finisher")
+    for request in requests:
+        await place.until_published(request)
+    seen = [received.event.request_id for received in await place.read(REQUESTS_COMPLETED)]
+    assert sorted(seen) == sorted(request.request_id for request in requests)
+
+
+async def test_a_request_without_a_row_or_a_request_file_holds_nobody_up(place: Place) -> None:
+    await place.start("stream")
+    await place.start("finisher", "api")
+    unannounced = await place.submit(3, accepted=False)
+    deleted = await place.submit(3, accepted=False)
+    await place.store.delete_all("test-requests", f"{deleted.request_id}/")
+    await place.process([*deleted.results(), *unannounced.results()])
+    assert (await place.until_published(unannounced)).images.total == 3
+    assert (await place.get(f"/v1/requests/{deleted.request_id}")).status_code == 404
+
+
+async def _rows(place: Place, request: Request) -> object:
+    return await place.value("SELECT count(*) FROM aggregator.results WHERE request_id = $1", request.request_id)
+
+
+async def _has_rows(place: Place, request: Request, count: int) -> bool:
+    return await _rows(place, request) == count
+
+
+async def _has_marks(place: Place) -> object:
+    sql = "SELECT count(*) FROM aggregator.requests WHERE starts_with(completed_trigger, $1)"
+    return await place.value(sql, place.settings.kafka_topic_prefix)
