@@ -1,6 +1,5 @@
 """Wiring of ingest: settings, adapters, handlers, run. The only reader of the environment."""
 
-import argparse
 import asyncio
 import sys
 from contextlib import AsyncExitStack
@@ -8,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 from uuid import uuid4
-
-from pydantic import ValidationError
 
 from services.ingest.adapters.postgres_requests import PostgresRequests
 from services.ingest.adapters.postgres_uploads import PostgresUploads
@@ -36,36 +33,16 @@ from shared.kafka.producer import EventProducer
 from shared.kafka.source import kafka_records
 from shared.object_store import ObjectStore, open_object_store
 from shared.postgres import Database
-from shared.process import Role, http_role, run_process, run_roles
+from shared.process import Role, http_role, run_roles
+from shared.service_command import run_service
 from shared.topics import REQUESTS_ACCEPTED, REQUESTS_COMPLETED, REQUESTS_PROGRESS
 
 NAME = "ingest"
 ROLES = ("api", "planner")
-USAGE_ERROR = 2
+DESCRIPTION = "api: takes CSVs over HTTP. planner: releases the images of accepted requests."
 # Every upload holds one thread of the store for its whole time; manifest chunks need others.
 SPARE_STORE_THREADS = 16
 HANDLING = Handling(in_flight=8, span=256, ordered_by_key=True)
-
-
-def main() -> int:
-    roles = _roles()
-    try:
-        settings = IngestSettings()
-    except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            print(f"{NAME}: {name}: {problem['msg']}", file=sys.stderr)  # noqa: T201 - before there is a log
-        return USAGE_ERROR
-    return run_process(lambda stop: run(settings, roles, stop), name=NAME, log_level=settings.log_level)
-
-
-def _roles() -> frozenset[str]:
-    parser = argparse.ArgumentParser(
-        prog="python -m services.ingest",
-        description="api: takes CSVs over HTTP. planner: releases the images of accepted requests.",
-    )
-    parser.add_argument("roles", nargs="+", choices=ROLES, metavar="role", help="api, planner, or both")
-    return frozenset(parser.parse_args().roles)
 
 
 class Parts(NamedTuple):
@@ -182,4 +159,4 @@ def _now() -> datetime:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_service(NAME, IngestSettings, run, description=DESCRIPTION, roles=ROLES))

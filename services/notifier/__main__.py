@@ -1,12 +1,9 @@
 """Wiring of the notifier: settings, adapters, handlers, run. The only reader of the environment."""
 
-import argparse
 import asyncio
 import sys
 from contextlib import AsyncExitStack
 from functools import partial
-
-from pydantic import ValidationError
 
 from services.notifier.adapters.http_callback import HttpCallback
 from services.notifier.adapters.postgres_deliveries import PostgresDeliveries
@@ -24,28 +21,16 @@ from shared.kafka.producer import EventProducer
 from shared.kafka.source import kafka_records
 from shared.object_store import open_object_store
 from shared.postgres import Database
-from shared.process import http_role, run_process, run_roles
+from shared.process import http_role, run_roles
 from shared.safe_http import SafeClient
+from shared.service_command import run_service
 from shared.topics import REQUESTS_COMPLETED
 
 NAME = "notifier"
-USAGE_ERROR = 2
 DESCRIPTION = "Tells callback URLs that their request has reached its end. It has one role, so no argument is needed."
 
 
-def main() -> int:
-    argparse.ArgumentParser(prog="python -m services.notifier", description=DESCRIPTION).parse_args()
-    try:
-        settings = NotifierSettings()  # type: ignore[call-arg]  # the environment fills it
-    except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            print(f"{NAME}: {name}: {problem['msg']}", file=sys.stderr)  # noqa: T201 - before there is a log
-        return USAGE_ERROR
-    return run_process(lambda stop: run(settings, stop), name=NAME, log_level=settings.log_level)
-
-
-async def run(settings: NotifierSettings, stop: asyncio.Event) -> None:
+async def run(settings: NotifierSettings, _roles: frozenset[str], stop: asyncio.Event) -> None:
     """Consume completions and answer HTTP until stopped."""
     connection = KafkaConnection(settings)
     async with AsyncExitStack() as opened:
@@ -88,4 +73,4 @@ def _consumer(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_service(NAME, NotifierSettings, run, description=DESCRIPTION))

@@ -1,11 +1,8 @@
 """Wiring of the processor: settings, adapters, handler, run. The only reader of the environment."""
 
-import argparse
 import asyncio
 import sys
 from contextlib import AsyncExitStack
-
-from pydantic import ValidationError
 
 from services.processor.adapters.codec_processes import CodecProcesses
 from services.processor.adapters.http_source import HttpSource
@@ -21,28 +18,16 @@ from shared.kafka.consumer import Consumer, Handling
 from shared.kafka.producer import EventProducer
 from shared.kafka.source import kafka_records
 from shared.object_store import open_object_store
-from shared.process import http_role, run_process, run_roles
+from shared.process import http_role, run_roles
 from shared.safe_http import SafeClient
+from shared.service_command import run_service
 from shared.topics import IMAGES_REQUESTED_BULK, IMAGES_REQUESTED_EXPRESS
 
 NAME = "processor"
-USAGE_ERROR = 2
 DESCRIPTION = "Fetches images, makes their renditions and stores them. It has one role, so no argument is needed."
 
 
-def main() -> int:
-    argparse.ArgumentParser(prog="python -m services.processor", description=DESCRIPTION).parse_args()
-    try:
-        settings = ProcessorSettings()
-    except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            print(f"{NAME}: {name}: {problem['msg']}", file=sys.stderr)  # noqa: T201 - before there is a log
-        return USAGE_ERROR
-    return run_process(lambda stop: run(settings, stop), name=NAME, log_level=settings.log_level)
-
-
-async def run(settings: ProcessorSettings, stop: asyncio.Event) -> None:
+async def run(settings: ProcessorSettings, _roles: frozenset[str], stop: asyncio.Event) -> None:
     """Consume image requests and answer HTTP until stopped."""
     connection = KafkaConnection(settings)
     async with AsyncExitStack() as opened:
@@ -89,4 +74,4 @@ def _consumer(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_service(NAME, ProcessorSettings, run, description=DESCRIPTION))
