@@ -12,35 +12,23 @@ partition. What a handler raises is an instruction:
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
 
 from shared.errors import DependencyAway
-from shared.events import Event
-from shared.kafka.cloudevents import Undecodable, decode
+from shared.kafka.dispatch import DeadLetters, Dispatcher, Handlers
 from shared.kafka.lane import Handling, Lane
-from shared.kafka.records import Received, Record, TopicPartition, Trigger
+from shared.kafka.records import Record, TopicPartition, Trigger
 from shared.kafka.source import RecordSource
-from shared.kafka.undecodable import UndecodableShare
-from shared.trace_context import enter_trace
 
 __all__ = ["Consumer", "DeadLetters", "Handling", "Handlers"]
 
 log = logging.getLogger(__name__)
-
-Handlers = Mapping[type[Event], Callable[[Received[Any]], Awaitable[None]]]
 
 POLL_SECONDS = 0.25
 # While partitions are paused the work in hand makes room soon, and a resume does not wake a waiting poll.
 BUSY_POLL_SECONDS = 0.02
 FIRST_RETRY_SECONDS = 0.2
 LAST_RETRY_SECONDS = 5.0
-
-
-class DeadLetters(Protocol):
-    """Where undecodable records go."""
-
-    async def dead_letter(self, record: Record, *, reason: str) -> None: ...
 
 
 class Consumer:
@@ -55,10 +43,8 @@ class Consumer:
         handling: Handling | None = None,
     ) -> None:
         self._source = source
-        self._handlers = handlers
-        self._dead_letters = dead_letters
+        self._dispatcher = Dispatcher(source.topics, handlers, dead_letters)
         self._handling = handling or Handling()
-        self._share = UndecodableShare()
         self._lanes: dict[TopicPartition, Lane] = {}
         self._turns: deque[Lane] = deque()
         self._running: dict[asyncio.Task[None], Lane] = {}
@@ -172,7 +158,7 @@ class Consumer:
         delay = FIRST_RETRY_SECONDS
         while True:
             try:
-                await self._process(record)
+                await self._dispatcher.dispatch(record)
             except DependencyAway as away:
                 log.warning("record waits for a part", extra={"part": away.part, "reason": away.reason})
                 self._waiting_for_parts.add(record.trigger)
@@ -180,20 +166,6 @@ class Consumer:
                 delay = min(2 * delay, LAST_RETRY_SECONDS)
             else:
                 return
-
-    async def _process(self, record: Record) -> None:
-        try:
-            received = decode(record, self._source.topics[record.topic].events)
-        except Undecodable as error:
-            await self._dead_letters.dead_letter(record, reason=str(error))
-            log.warning("undecodable record set aside", extra={"trigger": str(record.trigger), "reason": str(error)})
-            self._share.undecodable()
-            return
-        self._share.decoded()
-        handler = self._handlers.get(type(received.event))
-        if handler is not None:
-            enter_trace(received.headers.get("traceparent"))
-            await handler(received)
 
     def _balance_flow(self) -> None:
         for partition, lane in self._lanes.items():

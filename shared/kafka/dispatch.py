@@ -1,0 +1,50 @@
+"""From a record to its handler; what cannot be decoded is set aside."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from shared.events import Event
+from shared.kafka.cloudevents import Undecodable, decode
+from shared.kafka.records import Received, Record
+from shared.kafka.undecodable import UndecodableShare
+from shared.topics import Topic
+from shared.trace_context import enter_trace
+
+log = logging.getLogger(__name__)
+
+Handlers = Mapping[type[Event], Callable[[Received[Any]], Awaitable[None]]]
+
+
+class DeadLetters(Protocol):
+    """Where undecodable records go."""
+
+    async def dead_letter(self, record: Record, *, reason: str) -> None: ...
+
+
+class Dispatcher:
+    """Decodes records and calls the handler of their event. An event without a handler is passed over."""
+
+    def __init__(self, topics: Mapping[str, Topic], handlers: Handlers, dead_letters: DeadLetters) -> None:
+        self._topics = topics
+        self._handlers = handlers
+        self._dead_letters = dead_letters
+        self._share = UndecodableShare()
+
+    async def dispatch(self, record: Record) -> None:
+        """Raise what the handler raises, and `TooManyUndecodable` when a flood of bad records comes in."""
+        try:
+            received = decode(record, self._topics[record.topic].events)
+        except Undecodable as error:
+            await self._set_aside(record, str(error))
+            return
+        self._share.decoded()
+        handler = self._handlers.get(type(received.event))
+        if handler is not None:
+            enter_trace(received.headers.get("traceparent"))
+            await handler(received)
+
+    async def _set_aside(self, record: Record, reason: str) -> None:
+        await self._dead_letters.dead_letter(record, reason=reason)
+        log.warning("undecodable record set aside", extra={"trigger": str(record.trigger), "reason": reason})
+        self._share.undecodable()
