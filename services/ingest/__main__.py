@@ -24,7 +24,7 @@ from services.ingest.settings import IngestSettings
 from services.ingest.submit_csv import SubmitCsv, Terms
 from services.ingest.sweeper import Sweeper
 from services.ingest.url_judge import url_problem
-from shared.events import ChunkAdvanced, RequestAccepted, RequestCompleted
+from shared.events import ChunkAdvanced, ChunkCompleted, RequestAccepted, RequestCompleted
 from shared.http.app import Probe, service_app
 from shared.ids import RequestId
 from shared.kafka.connection import KafkaConnection
@@ -138,6 +138,7 @@ def _sweeper(settings: IngestSettings, parts: Parts) -> Sweeper:
 def _planner(parts: Parts) -> Consumer:
     known = KnownRequests(parts.requests, parts.objects)
     release = ReleaseChunks(parts.requests, parts.objects, parts.producer)
+    on_chunk_advanced = OnChunkAdvanced(known, release)
     return Consumer(
         kafka_records(
             parts.connection,
@@ -146,7 +147,8 @@ def _planner(parts: Parts) -> Consumer:
         ),
         handlers={
             RequestAccepted: OnRequestAccepted(known, release),
-            ChunkAdvanced: OnChunkAdvanced(known, release),
+            ChunkAdvanced: on_chunk_advanced,
+            ChunkCompleted: on_chunk_advanced,
             RequestCompleted: OnRequestCompleted(known, parts.requests),
         },
         dead_letters=parts.producer,

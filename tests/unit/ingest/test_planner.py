@@ -9,7 +9,7 @@ from services.ingest.on_request_accepted import OnRequestAccepted
 from services.ingest.on_request_completed import OnRequestCompleted
 from services.ingest.release_chunks import ReleaseChunks
 from shared.errors import DependencyAway
-from shared.events import ChunkAdvanced, ImageRequested, RequestCompleted
+from shared.events import ChunkAdvanced, ChunkCompleted, ImageRequested, RequestCompleted
 from shared.kafka.records import Received, Trigger
 from shared.topics import IMAGES_REQUESTED_BULK, IMAGES_REQUESTED_EXPRESS
 from tests.unit.ingest.fakes import (
@@ -46,8 +46,10 @@ class Planner:
         event = self.request.accepted()
         await self._accepted(Received(event, Trigger("requests.accepted.v1", 0, offset)))
 
-    async def advanced(self, chunk: int, *, offset: int) -> None:
-        event = ChunkAdvanced(
+    async def advanced(
+        self, chunk: int, *, offset: int, said_by: type[ChunkAdvanced | ChunkCompleted] = ChunkAdvanced
+    ) -> None:
+        event = said_by(
             request_id=self.request.request_id,
             owner=self.request.owner,
             chunk=chunk,
@@ -112,6 +114,15 @@ async def test_a_duplicate_advance_releases_nothing() -> None:
     planner.take_published()
     await planner.advanced(0, offset=6)
     assert planner.take_published() == []
+
+
+async def test_a_completed_chunk_releases_what_its_lost_advance_would_have_and_no_more() -> None:
+    planner = Planner()
+    await planner.advanced(0, offset=5, said_by=ChunkCompleted)
+    assert planner.take_published() == [2, 2]
+    await planner.advanced(1, offset=6)
+    await planner.advanced(1, offset=7, said_by=ChunkCompleted)
+    assert planner.take_published() == [3, 3]
 
 
 async def test_the_very_same_event_delivered_twice_repeats_its_release() -> None:
