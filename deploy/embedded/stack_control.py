@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -72,19 +71,23 @@ def launch(home: Home, wanted: Wanted, environment: Mapping[str, str]) -> Proces
     """Start a supervisor that outlives us."""
     write_scale(home, wanted.scale(Scale()))
     options = ["--fixed-ports"] if wanted.fixed_ports else []
+    command = command_of("deploy.embedded", "--home", str(home.path), *options, *wanted.supervisor_options)
     log = open_log(home.log_of(SUPERVISOR))
     try:
-        process = subprocess.Popen(
-            command_of("deploy.embedded", "--home", str(home.path), *options, *wanted.supervisor_options),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=importing(environment),
-            start_new_session=True,
+        pid = os.posix_spawn(
+            command[0],
+            command,
+            importing(environment),
+            setsid=True,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, log, 1),
+                (os.POSIX_SPAWN_DUP2, log, 2),
+            ],
         )
     finally:
         os.close(log)
-    return identify(process.pid) or ProcessIdentity(process.pid, 0)
+    return identify(pid) or ProcessIdentity(pid, 0)
 
 
 def rescale(home: Home, wanted: Wanted) -> None:
