@@ -91,7 +91,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def run(roles: frozenset[str], settings: AggregatorSettings, stop: asyncio.Event) -> None:
+async def run(settings: AggregatorSettings, roles: frozenset[str], stop: asyncio.Event) -> None:
     """Run the chosen roles and answer HTTP until stopped."""
     async with _opened(settings) as parts:
         chosen = [ROLES[role](parts) for role in sorted(roles)]

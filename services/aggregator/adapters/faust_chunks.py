@@ -9,6 +9,7 @@ from typing import Any
 
 import faust
 
+from services.aggregator.adapters.faust_consumer import ExactTransport
 from services.aggregator.domain.progress import ChunkProgress
 from services.aggregator.on_image_processed import ChunkId
 from shared.ids import chunk_key
@@ -16,6 +17,7 @@ from shared.kafka.connection import KafkaConnection
 from shared.topics import IMAGES_PROCESSED
 
 TABLE_NAME = "chunks"
+COMMIT_SECONDS = 1.0
 APPLICATION_ROLE = ("aggregator", "stream")
 
 _LONGEST_BATCH_SECONDS = 900.0
@@ -27,13 +29,16 @@ def changelog_name(connection: KafkaConnection) -> str:
 
 
 class FaustApplication(faust.App):
-    """A Faust app that leaves the file system alone: its store is memory."""
+    """A Faust app that loses no record, and leaves the file system alone: its store is memory."""
 
     # Faust names a logger after the module of the class; its news are not ours.
     logger = logging.getLogger("faust.app")
 
     def _create_directories(self) -> None:
         return
+
+    def _new_transport(self) -> ExactTransport:
+        return ExactTransport(self.conf.broker_consumer, self)
 
 
 def faust_application(connection: KafkaConnection, *, partitions: int) -> FaustApplication:
@@ -44,6 +49,7 @@ def faust_application(connection: KafkaConnection, *, partitions: int) -> FaustA
         broker=[f"kafka://{server.strip()}" for server in settings.kafka_bootstrap_servers.split(",")],
         **_security(connection),
         autodiscover=False,
+        broker_commit_interval=COMMIT_SECONDS,
         broker_max_poll_interval=_LONGEST_BATCH_SECONDS,
         broker_session_timeout=float(settings.kafka_session_timeout_seconds),
         broker_request_timeout=float(max(90, settings.kafka_session_timeout_seconds)),
