@@ -19,7 +19,9 @@ ROLES = ("master", "volume", "filer", "s3", "admin")
 SOCKETS = Path("/tmp")  # noqa: S108  fixed in the server; the name holds our own port
 MEMORY_LIMIT = "400MiB"
 
+# A resumed master waits up to 15 s for volume servers of before; ours reports everything as soon as it connects.
 OPTIONS = (
+    "-master.resumeState=false",
     "-admin.ui=false",
     "-webdav=false",
     "-s3.port.iceberg=0",
