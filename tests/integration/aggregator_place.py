@@ -146,6 +146,11 @@ class Place:
     async def process(self, events: Sequence[ImageProcessed]) -> None:
         await self.publish(IMAGES_PROCESSED, events)
 
+    async def process_slowly(self, events: Sequence[ImageProcessed]) -> None:
+        """One by one, so that some fall into every moment of what happens beside it."""
+        for event in events:
+            await self.process([event])
+
     async def get(self, path: str) -> httpx2.Response:
         api = next(worker for worker in self.workers if "api" in worker.roles and worker.process.returncode is None)
         async with httpx2.AsyncClient(base_url=api.url, trust_env=False) as client:

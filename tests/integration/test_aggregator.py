@@ -1,5 +1,6 @@
 """The aggregator's processes on a real Kafka, Postgres and S3: from results to one completion."""
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator
@@ -157,6 +158,26 @@ async def test_two_streams_share_a_request_and_the_rest_takes_over(place: Place)
     await place.process(request.results()[150:])
     completion = await place.until_published(request)
     assert completion.images.total == 300
+
+
+async def test_no_result_is_lost_while_streams_come_and_go(place: Place) -> None:
+    await place.start("finisher", "api")
+    request = await place.submit(1600, chunk_size=40)
+    parts = [request.results()[start : start + 200] for start in range(0, 1600, 200)]
+    first = await place.start("stream")
+    await place.process(parts[0])
+    second, _ = await asyncio.gather(place.start("stream"), place.process_slowly(parts[1] + parts[2]))
+    _, third = await asyncio.gather(place.process_slowly(parts[3]), place.start("stream"))
+    await asyncio.gather(place.process_slowly(parts[4]), first.stop())
+    await asyncio.gather(place.process_slowly(parts[5]), second.kill())
+    await asyncio.gather(place.process_slowly(parts[6]), place.start("stream"), third.stop())
+    await place.process(parts[7])
+
+    completion = await place.until_published(request)
+    assert (completion.images.succeeded, completion.images.failed) == (1440, 160)
+    said = [received.event for received in await place.read(REQUESTS_PROGRESS)]
+    for fact in (ChunkAdvanced, ChunkCompleted):
+        assert {event.chunk for event in said if isinstance(event, fact)} == set(range(40))
 
 
 async def test_a_killed_finisher_publishes_each_completion_once(place: Place) -> None:

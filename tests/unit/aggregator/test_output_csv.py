@@ -1,0 +1,119 @@
+"""The output CSV: places kept, formulas harmless, dialect of the input."""
+
+import csv
+import io
+
+import pytest
+
+from services.aggregator.domain.merged_rows import ImageOutcome, Misaligned, host_of, merged
+from services.aggregator.domain.output_csv import FailedSlots, OutputTable, Slot, csv_line, neutralised, restored
+from shared.events import Outcome
+from shared.request_files import ManifestImage
+
+COLUMNS = ("Serial Number", "Product Name", "Image URLs")
+
+
+def good(url: str = "http://a/1.jpg", **renditions: str) -> Slot:
+    return Slot(url, "succeeded", None, renditions or {"compressed": "https://p/1"})
+
+
+def bad(url: str = "http://a/2,x.jpg", code: str = "http_404") -> Slot:
+    return Slot(url, "failed", code, {})
+
+
+def table(failed_slots: FailedSlots = "keep_url", *names: str, columns: tuple[str, ...] = COLUMNS) -> OutputTable:
+    return OutputTable(columns, renditions=names or ("compressed",), failed_slots=failed_slots)
+
+
+def test_a_failed_slot_keeps_its_place_and_its_url() -> None:
+    row = table().row(["1", "Cup", "…"], [good(), bad(), good()])
+    assert row == ["1", "Cup", "…", "https://p/1,http://a/2%2Cx.jpg,https://p/1", "succeeded,http_404,succeeded"]
+
+
+def test_a_failed_slot_may_stay_empty() -> None:
+    assert table("empty").row(["1", "Cup", "…"], [good(), bad(), good()])[3] == "https://p/1,,https://p/1"
+
+
+def test_a_slot_that_was_not_attempted_says_why() -> None:
+    assert table().row(["1", "Cup", "…"], [Slot("http://a/1", "not_attempted", "cancelled", {})])[4] == "cancelled"
+
+
+def test_each_further_rendition_has_its_own_column() -> None:
+    found = table("empty", "compressed", "thumb")
+    assert found.header()[3:] == ["Output Image URLs", "Output Image URLs (thumb)", "Image Statuses"]
+    assert found.row(["1", "Cup", "…"], [good(compressed="c", thumb="t")])[3:] == ["c", "t", "succeeded"]
+
+
+def test_output_columns_of_an_earlier_output_are_written_anew_in_their_place() -> None:
+    found = table(columns=("Serial Number", " output image urls ", "Image Statuses", "Note"))
+    assert found.header() == ["Serial Number", " output image urls ", "Image Statuses", "Note"]
+    assert found.row(["1", "old", "old", "n"], [good()]) == ["1", "https://p/1", "succeeded", "n"]
+
+
+def test_rows_shorter_and_longer_than_the_header_keep_their_columns() -> None:
+    assert table().row(["1"], []) == ["1", "", "", "", ""]
+    assert table().row(["1", "2", "3", "4"], []) == ["1", "2", "3", "", "", "4"]
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "  =x", "'x", "' =x", " 'x"])
+def test_what_a_spreadsheet_would_run_is_neutralised_and_comes_back(cell: str) -> None:
+    assert neutralised(cell) == f"'{cell}"
+    assert restored(neutralised(cell)) == cell
+
+
+@pytest.mark.parametrize("cell", ["", "Cup", "1-2", "a=b", " x", "ü", "http://a/-1"])
+def test_other_cells_stay_as_they_are(cell: str) -> None:
+    assert neutralised(cell) == cell
+    assert restored(neutralised(cell)) == cell
+
+
+@pytest.mark.parametrize("line_ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_any_cells_survive_a_csv_reader(delimiter: str, line_ending: str) -> None:
+    cells = ["", "a,b;c\td|e", 'say "hi"', "two\nlines", "cr\rhere", "  spaces  ", "Ø"]
+    text = csv_line(cells, delimiter=delimiter, line_ending=line_ending)
+    (read,) = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    assert read == cells
+    assert text.endswith(line_ending)
+
+
+def test_a_single_empty_cell_is_still_a_record() -> None:
+    assert csv_line([""], delimiter=",", line_ending="\n") == '""\n'
+
+
+def image(index: int, row: int) -> ManifestImage:
+    return ManifestImage(
+        index=index, row=row, line=row + 1, slot=0, serial_number="1", product_name="n", url=f"http://a/{index}"
+    )
+
+
+def outcome(index: int, state: Outcome = "succeeded") -> ImageOutcome:
+    return ImageOutcome(index, state, None if state == "succeeded" else "timeout", {"compressed": f"r/{index}/c.jpg"})
+
+
+def test_rows_find_their_images_and_empty_lines_are_carried_through() -> None:
+    records = [["a"], [], ["no images"], ["b", "x"]]
+    images, outcomes = [image(0, 1), image(1, 1), image(2, 3)], [outcome(0), outcome(1, "failed"), outcome(2)]
+    rows = list(merged(records, images, outcomes, picture_url=lambda key: f"https://p/{key}"))
+    assert [row.cells for row in rows] == records
+    assert [[slot.url for slot in row.slots] for row in rows] == [["http://a/0", "http://a/1"], [], [], ["http://a/2"]]
+    assert [row.has_failures for row in rows] == [True, False, False, False]
+    assert rows[0].slots[0].renditions == {"compressed": "https://p/r/0/c.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("images", "outcomes"),
+    [([image(0, 1), image(1, 1)], [outcome(0)]), ([image(1, 1)], [outcome(0)]), ([image(0, 2)], [outcome(0)])],
+)
+def test_files_that_do_not_fit_together_are_refused(images: list[ManifestImage], outcomes: list[ImageOutcome]) -> None:
+    with pytest.raises(Misaligned):
+        list(merged([["a"]], images, outcomes, picture_url=str))
+
+
+def test_hosts_are_found_where_there_are_any() -> None:
+    assert [host_of(url) for url in ("http://A.example:8/x", "nonsense", "http://[::1", "")] == [
+        "a.example",
+        "",
+        "",
+        "",
+    ]
