@@ -8,20 +8,20 @@ import codecs
 import csv
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from hashlib import sha256
 from io import StringIO
 from itertools import chain
 from typing import Protocol
 
-from services.aggregator.adapters.s3_requests import S3Requests
+from services.aggregator.adapters.s3_requests import ReadableObjects, S3Requests
 from services.aggregator.adapters.thread_bridge import ThreadBridge
 from services.aggregator.domain.merged_rows import ImageOutcome, MergedRow, host_of, is_blank, merged
 from services.aggregator.domain.output_csv import OutputTable, csv_line
 from services.aggregator.request_end import WrittenCsvs
 from shared import object_keys
 from shared.ids import RequestId
-from shared.object_store import ObjectStore, ObjectWriter
+from shared.object_store import ObjectWriter
 from shared.request_files import CsvShape, ManifestImage, RequestFile
 
 RESULTS_A_READ = 2000
@@ -35,10 +35,14 @@ class OrderedResults(Protocol):
     async def after(self, request_id: RequestId, index: int, *, limit: int) -> Sequence[ImageOutcome]: ...
 
 
+class Objects(ReadableObjects, Protocol):
+    def writing(self, bucket: str, key: str, *, content_type: str) -> AbstractAsyncContextManager[ObjectWriter]: ...
+
+
 class S3Outputs:
     def __init__(
         self,
-        store: ObjectStore,
+        store: Objects,
         bucket: str,
         results: OrderedResults,
         *,

@@ -1,15 +1,22 @@
 """What ingest wrote beside the input, read from object storage."""
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
 
 from shared import object_keys
 from shared.ids import RequestId
-from shared.object_store import ObjectMissing, ObjectStore
+from shared.object_store import ObjectMissing
 from shared.request_files import ManifestImage, RequestFile
 
 
+class ReadableObjects(Protocol):
+    async def get(self, bucket: str, key: str) -> bytes: ...
+
+    def stream(self, bucket: str, key: str) -> AsyncIterator[bytes]: ...
+
+
 class S3Requests:
-    def __init__(self, store: ObjectStore, bucket: str) -> None:
+    def __init__(self, store: ReadableObjects, bucket: str) -> None:
         self._store = store
         self._bucket = bucket
 
