@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from services.aggregator.domain.progress import ChunkProgress, ChunkShape, Fact, advance, from_rows
+from services.aggregator.metrics import RESULTS_RECORDED
 from shared.events import ChunkAdvanced, ChunkCompleted, Event, ImageProcessed
 from shared.ids import RequestId
 from shared.kafka.producer import Facts
@@ -84,6 +85,7 @@ class OnImageProcessed:
         if not wanted:
             return
         await self._rows.record(wanted)
+        RESULTS_RECORDED.inc(sum(len(each.event.indexes) for each in wanted))
         shapes = {chunk_of(each.event): _shape(each.event, sizes) for each in wanted}
         closed = await self._confirm(shapes)
         said = self._advance([each for each in wanted if chunk_of(each.event) not in closed], shapes)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from services.aggregator.domain.completion import Tally, end_state
 from services.aggregator.known_requests import RequestRow
+from services.aggregator.metrics import REQUESTS_ENDED
 from shared import object_keys
 from shared.events import EndState, RequestAssembled
 from shared.ids import RequestId
@@ -109,6 +110,7 @@ class RequestEnd:
             tally = await self._results.tally(request_id)
         csvs = await self._csvs.write(await self._requests.file(request_id), with_failures=not tally.is_flawless)
         await self._ends.store_assembly(request_id, tally, csvs, at=self._now())
+        REQUESTS_ENDED.labels(state).inc()
         log.info("request assembled", extra={"request_id": request_id, "state": state, "images": tally.done})
         return await self._requests.row(request_id)
 
