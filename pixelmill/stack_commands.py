@@ -65,8 +65,9 @@ def up(
     While it runs, another `up --processors N --aggregators N` changes the numbers. A part whose address is set
     (KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL, S3_ENDPOINT) is used instead of being started.
     """
-    home, console = this_home(os.environ), Console(stderr=True)
+    home, console = this_home(os.environ), Console(stderr=True, soft_wrap=True)
     home.create()
+    home.require_space()
     wanted = Wanted(processors, aggregators, fixed_ports)
     with starting_alone(home, lambda: console.print("Another `pixelmill up` is at work here; waiting for it.")):
         ran_before = is_supervised(home)
@@ -75,7 +76,7 @@ def up(
         print_json({"home": str(home.path), "already_running": ran_before, "settings": dict(state.settings)})
         return
     console.print(f"Pixelmill {'is already running' if ran_before else 'is up'} in {home.path}", highlight=False)
-    show_addresses(Console(), state)
+    show_addresses(Console(soft_wrap=True), state)
 
 
 def _bring_up(home: Home, wanted: Wanted, console: Console, *, ran_before: bool) -> StackState:
@@ -122,7 +123,7 @@ def ps(*, as_json: AsJson = False) -> None:
         processes = [process_record(process) for process in state.processes] if running else []
         print_json({"home": str(home.path), "phase": _phase(state), "processes": processes})
     elif running:
-        show_processes(Console(), state)
+        show_processes(Console(soft_wrap=True), state)
     else:
         sys.stdout.write(f"{_why_nothing_runs(state)} in {home.path}\n")
 

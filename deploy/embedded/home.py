@@ -10,6 +10,8 @@ from deploy.embedded.errors import DiskFull, HomeNotUsable
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
+# A new Postgres cluster, Kafka's first segments and index files, room for a few pictures.
+NEEDED_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,16 @@ class Home:
         except OSError as error:
             refuse(folder, error)
         return folder
+
+    def require_space(self) -> None:
+        """Refuse a disk that the parts would fill in their first minutes."""
+        found = os.statvfs(self.path)
+        free = found.f_bavail * found.f_frsize
+        if free < NEEDED_BYTES:
+            raise DiskFull(
+                f"Only {free >> 20} MB are free for {self.path}, and the stack needs {NEEDED_BYTES >> 20} MB. "
+                "Free some, or set PIXELMILL_HOME to a folder on another disk."
+            )
 
     def create(self) -> None:
         """Make the home and its log folder, and prove that files can be written there."""

@@ -46,7 +46,7 @@ class ProcessNotUp(StackError):
     """A process cannot be brought up."""
 
     def __init__(self, process: ProcessState, log: str) -> None:
-        super().__init__(f"{process.name} does not start ({process.last_exit}). Its log is {log}.")
+        super().__init__(f"{process.name} does not start. Its log is {log}.")
         self.process = process
 
 
