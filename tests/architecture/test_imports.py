@@ -56,7 +56,7 @@ def test_the_domain_does_no_io_and_reads_no_clock(path: Path) -> None:
     assert not {module for module in foreign if not any(module.startswith(pure) for pure in PURE_SHARED)}
 
 
-@pytest.mark.parametrize("path", modules("shared/events") + [ROOT / "shared/topics.py"], ids=name)
+@pytest.mark.parametrize("path", [*modules("shared/events"), ROOT / "shared/topics.py"], ids=name)
 def test_events_and_topics_import_only_pydantic(path: Path) -> None:
     foreign = {module.split(".")[0] for module in imports(path)} - {"shared", "pydantic"}
     assert foreign <= {"typing", "datetime", "dataclasses", "collections"}
