@@ -59,7 +59,9 @@ class Consumer:
         """Consume until `stop` is set, then finish what runs, commit and leave."""
         await self._join(stop)
         try:
-            await self._turns_until(stop)
+            # Without a broker the group was never joined, and there is nothing to poll.
+            if not stop.is_set():
+                await self._turns_until(stop)
             await self._finish_running()
         finally:
             await self._leave()

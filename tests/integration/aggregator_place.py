@@ -60,11 +60,16 @@ class Worker:
         return await asyncio.wait_for(self.process.wait(), 60)
 
     async def is_ready(self) -> bool:
+        return bool((await self.readiness()).get("ready"))
+
+    async def readiness(self) -> dict[str, Any]:
+        """What `/readyz` says; nothing while it does not answer."""
         assert self.process.returncode is None, f"{self.roles} has ended"
         with contextlib.suppress(httpx2.TransportError):
             async with httpx2.AsyncClient(trust_env=False) as client:
-                return (await client.get(f"{self.url}/readyz")).status_code == 200
-        return False
+                found: dict[str, Any] = (await client.get(f"{self.url}/readyz")).json()
+                return found
+        return {}
 
 
 @dataclass
@@ -121,14 +126,19 @@ class Place:
 
     async def start(self, *roles: str) -> Worker:
         """Start a process; return when it is ready."""
+        worker = await self.spawn(*roles)
+        await until(worker.is_ready, seconds=READY_SECONDS, what=f"{roles} is ready")
+        return worker
+
+    async def spawn(self, *roles: str, **changes: str) -> Worker:
+        """Start a process with some settings changed."""
         port = _free_port()
-        environment = {**self.environment, "HTTP_PORT": str(port)}
+        environment = {**self.environment, "HTTP_PORT": str(port), **changes}
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "services.aggregator", *roles, env=environment
         )
         worker = Worker(roles, port, process)
         self.workers.append(worker)
-        await until(worker.is_ready, seconds=READY_SECONDS, what=f"{roles} is ready")
         return worker
 
     async def submit(self, images: int, *, chunk_size: int = 10, accepted: bool = True) -> Request:

@@ -209,6 +209,16 @@ async def test_a_request_without_a_row_or_a_request_file_holds_nobody_up(place: 
     assert (await place.get(f"/v1/requests/{deleted.request_id}")).status_code == 404
 
 
+@pytest.mark.parametrize("roles", [("stream",), ("finisher", "api")])
+async def test_without_kafka_a_process_waits_and_can_be_stopped(place: Place, roles: tuple[str, ...]) -> None:
+    worker = await place.spawn(*roles, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    readiness = await until(worker.readiness, seconds=30, what="the process answers")
+    assert isinstance(readiness, dict)
+    assert not readiness["ready"]
+    assert readiness["parts"]["postgres"] == "ok"
+    assert await worker.stop() == 0
+
+
 async def _rows(place: Place, request: Request) -> object:
     return await place.value("SELECT count(*) FROM aggregator.results WHERE request_id = $1", request.request_id)
 

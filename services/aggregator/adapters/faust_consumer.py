@@ -23,6 +23,9 @@ IDLE_SECONDS = 0.1
 class ExactConsumer(driver.Consumer):
     """Replaces how records get from the client to the streams; all else is Faust's."""
 
+    # Faust names a logger after the module of the class; its news are not ours.
+    logger = logging.getLogger("faust.consumer")
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._epoch = 0
         self._expected: dict[TP, int] = {}
