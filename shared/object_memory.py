@@ -1,11 +1,11 @@
 """Objects in memory: the twin of `ObjectStore` for tests. The same behaviour suite runs on it and on real servers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from shared.errors import DependencyAway
-from shared.object_store import DEPENDENCY, READ_BYTES, ObjectMissing, ObjectWriter
+from shared.object_store import DEPENDENCY, READ_BYTES, ObjectFacts, ObjectMissing, ObjectWriter
 
 
 class MemoryObjects:
@@ -14,12 +14,22 @@ class MemoryObjects:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], bytes] = {}
         self.content_types: dict[tuple[str, str], str] = {}
+        self.metadata: dict[tuple[str, str], dict[str, str]] = {}
         self.is_away = False
 
-    async def put(self, bucket: str, key: str, data: bytes | memoryview, *, content_type: str) -> None:
+    async def put(
+        self,
+        bucket: str,
+        key: str,
+        data: bytes | memoryview,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
         self._answer()
         self.objects[bucket, key] = bytes(data)
         self.content_types[bucket, key] = content_type
+        self.metadata[bucket, key] = dict(metadata or {})
 
     async def get(self, bucket: str, key: str) -> bytes:
         self._answer()
@@ -44,9 +54,14 @@ class MemoryObjects:
         self._answer()
         return (bucket, key) in self.objects
 
+    async def stat(self, bucket: str, key: str) -> ObjectFacts:
+        data = await self.get(bucket, key)
+        return ObjectFacts(len(data), self.content_types[bucket, key], self.metadata[bucket, key])
+
     async def copy(self, bucket: str, key: str, *, source_key: str) -> None:
         data = await self.get(bucket, source_key)
-        await self.put(bucket, key, data, content_type=self.content_types[bucket, source_key])
+        place = bucket, source_key
+        await self.put(bucket, key, data, content_type=self.content_types[place], metadata=self.metadata[place])
 
     async def delete_all(self, bucket: str, prefix: str) -> None:
         self._answer()

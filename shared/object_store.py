@@ -6,9 +6,10 @@ now. Anything else (a wrong key, a missing bucket) is a mistake of the deploymen
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import BinaryIO, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ DEPENDENCY = "s3"
 PART_BYTES = 8 * 1024 * 1024
 READ_BYTES = 1024 * 1024
 
+_USER_METADATA = "x-amz-meta-"
 _MISSING = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound"})
 _AWAY = frozenset(
     {"InternalError", "ServiceUnavailable", "SlowDown", "SlowDownRead", "SlowDownWrite", "RequestTimeout"}
@@ -37,6 +39,15 @@ _AWAY = frozenset(
 
 class ObjectMissing(LookupError):
     """There is no such object."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFacts:
+    """Size in bytes, content type, and the metadata that was stored with the object."""
+
+    size: int
+    content_type: str
+    metadata: Mapping[str, str]
 
 
 class ObjectWriter(Protocol):
@@ -53,11 +64,25 @@ class ObjectStore:
         self._public = public or client
         self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="s3")
 
-    async def put(self, bucket: str, key: str, data: bytes | memoryview, *, content_type: str) -> None:
-        """Store an object whole; an object of that key is replaced."""
+    async def put(
+        self,
+        bucket: str,
+        key: str,
+        data: bytes | memoryview,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Store an object whole, replacing one of that key. `metadata` (ASCII, lower-case names) stays with it."""
+        user_metadata: dict[str, str | list[str] | tuple[str]] = dict(metadata or {})
         await self._run(
             lambda: self._client.put_object(
-                bucket, key, cast(BinaryIO, io.BytesIO(data)), len(data), content_type=content_type
+                bucket,
+                key,
+                cast(BinaryIO, io.BytesIO(data)),
+                len(data),
+                content_type=content_type,
+                metadata=user_metadata,
             )
         )
 
@@ -106,10 +131,20 @@ class ObjectStore:
 
     async def exists(self, bucket: str, key: str) -> bool:
         try:
-            await self._run(lambda: self._client.stat_object(bucket, key))
+            await self.stat(bucket, key)
         except ObjectMissing:
             return False
         return True
+
+    async def stat(self, bucket: str, key: str) -> ObjectFacts:
+        """Return what is known of an object without reading it; raises `ObjectMissing`."""
+        found = await self._run(lambda: self._client.stat_object(bucket, key))
+        metadata = {
+            name.lower().removeprefix(_USER_METADATA): value
+            for name, value in (found.metadata or {}).items()
+            if name.lower().startswith(_USER_METADATA)
+        }
+        return ObjectFacts(found.size or 0, found.content_type or "", metadata)
 
     async def copy(self, bucket: str, key: str, *, source_key: str) -> None:
         """Copy an object within its bucket, on the server."""

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.events import Lane, RequestAccepted, Timestamp
+from shared.events import CarryOver, Lane, RequestAccepted, Timestamp
 from shared.ids import Owner, RequestId
 from shared.object_keys import request_object
 from shared.recipes import Recipe
@@ -73,7 +73,7 @@ class ManifestImage(_Frozen):
     """One line of a manifest chunk: one image, in order of `index`.
 
     `row` counts data rows from 1, `line` counts physical lines of the file from 1, `slot` counts the URLs of the
-    row from 0.
+    row from 0. With `carry_over` nothing is fetched: the image succeeded in an earlier request.
     """
 
     index: int = Field(ge=0)
@@ -83,3 +83,4 @@ class ManifestImage(_Frozen):
     serial_number: str
     product_name: str
     url: str
+    carry_over: CarryOver | None = None

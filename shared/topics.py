@@ -19,6 +19,7 @@ from shared.events import (
     RequestAccepted,
     RequestAssembled,
     RequestCompleted,
+    RequestDeleted,
 )
 
 Partitioning = Literal["production", "embedded"]
@@ -99,6 +100,15 @@ REQUESTS_COMPLETED: Final = Topic(
     partitions=6,
     kept=_MONTH,
 )
+REQUESTS_DELETED: Final = Topic(
+    "requests.deleted.v1",
+    (RequestDeleted,),
+    key="request_id",
+    writers=("ingest",),
+    readers=("aggregator", "notifier"),
+    partitions=6,
+    kept=_MONTH,
+)
 IMAGES_DLT: Final = Topic(
     "images.dlt.v1",
     (ImageRequested,),
@@ -135,6 +145,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     REQUESTS_PROGRESS,
     REQUESTS_ASSEMBLED,
     REQUESTS_COMPLETED,
+    REQUESTS_DELETED,
     IMAGES_DLT,
     WEBHOOKS_DLT,
     UNDECODABLE_DLT,

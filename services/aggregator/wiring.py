@@ -19,7 +19,6 @@ from services.aggregator.api.pictures import pictures_router
 from services.aggregator.api.results import ImagePages, csv_router, images_router
 from services.aggregator.api.status import Statuses, status_router
 from services.aggregator.domain.completion import Places
-from services.aggregator.domain.picture_url import PictureUrls
 from services.aggregator.known_requests import KnownRequests
 from services.aggregator.on_cancel_requested import OnCancelRequested
 from services.aggregator.on_chunk_completed import OnChunkCompleted
@@ -37,6 +36,7 @@ from shared.kafka.consumer import Consumer, Handlers, Handling
 from shared.kafka.producer import EventProducer
 from shared.kafka.source import kafka_records
 from shared.object_store import ObjectStore, open_object_store
+from shared.picture_urls import PictureUrls
 from shared.postgres import Database
 from shared.process import Role, http_role, run_roles
 from shared.topics import REQUESTS_ACCEPTED, REQUESTS_COMPLETED, REQUESTS_PROGRESS, Topic

@@ -5,6 +5,7 @@ Adding an optional field is free. Anything else is a new version: a new model an
 
 from shared.events.base import Event, Timestamp, rfc3339
 from shared.events.images import (
+    CarriedRendition,
     CarryOver,
     ImageError,
     ImageProcessed,
@@ -28,6 +29,7 @@ from shared.events.requests import (
     RequestAccepted,
     RequestAssembled,
     RequestCompleted,
+    RequestDeleted,
     StoredCsv,
 )
 
@@ -41,12 +43,14 @@ EVENTS: tuple[type[Event], ...] = (
     DeadlinePassed,
     RequestAssembled,
     RequestCompleted,
+    RequestDeleted,
 )
 
 __all__ = [
     "EVENTS",
     "ByteCounts",
     "CancelRequested",
+    "CarriedRendition",
     "CarryOver",
     "ChunkAdvanced",
     "ChunkCompleted",
@@ -65,6 +69,7 @@ __all__ = [
     "RequestAccepted",
     "RequestAssembled",
     "RequestCompleted",
+    "RequestDeleted",
     "SourceFacts",
     "StoredCsv",
     "StoredRendition",

@@ -28,11 +28,19 @@ class ImageEvent(Event):
         return image_id(self.request_id, self.indexes[0])
 
 
+class CarriedRendition(Value):
+    """A rendition that exists: its name in the recipe, and its object's key."""
+
+    name: str
+    key: str
+
+
 class CarryOver(Value):
-    """Where the renditions of an earlier request's image lie, so that they are copied instead of made again."""
+    """The renditions of an earlier request's image: they are copied instead of made again."""
 
     request_id: str
     index: int = Field(ge=0)
+    renditions: tuple[CarriedRendition, ...] = ()
 
 
 class ImageRequested(ImageEvent):

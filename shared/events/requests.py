@@ -119,3 +119,9 @@ class RequestCompleted(Event):
     started_at: Timestamp | None
     completed_at: Timestamp
     metadata: dict[str, Any]
+
+
+class RequestDeleted(Event):
+    """The owner deleted the request after its end: its objects are gone, and its rows go."""
+
+    TYPE: ClassVar[str] = "requests.deleted"

@@ -83,10 +83,12 @@ async def test_a_writer_that_fails_leaves_no_object(store: Store, key: str, piec
     assert not await store.exists(BUCKET, key)
 
 
-async def test_a_copy_equals_its_source(store: Store, key: str) -> None:
-    await store.put(BUCKET, key, b"picture", content_type="image/png")
+async def test_a_copy_equals_its_source_in_bytes_type_and_metadata(store: Store, key: str) -> None:
+    await store.put(BUCKET, key, b"picture", content_type="image/png", metadata={"width": "640"})
     await store.copy(BUCKET, key + ".copy", source_key=key)
     assert await store.get(BUCKET, key + ".copy") == b"picture"
+    facts = await store.stat(BUCKET, key + ".copy")
+    assert (facts.size, facts.content_type, facts.metadata) == (7, "image/png", {"width": "640"})
 
 
 async def test_all_below_a_prefix_is_deleted_and_nothing_else_twice_without_harm(store: Store, key: str) -> None:

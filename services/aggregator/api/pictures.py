@@ -6,8 +6,8 @@ from typing import Annotated, Protocol
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import RedirectResponse
 
-from services.aggregator.domain.picture_url import PictureUrls
 from shared.http.problems import Problem
+from shared.picture_urls import PictureUrls
 
 
 class Pictures(Protocol):

@@ -9,12 +9,12 @@ from fastapi.responses import StreamingResponse
 
 from services.aggregator.api.access import Auth, key_check, known_form, unknown_request
 from services.aggregator.api.status import Statuses
-from services.aggregator.domain.picture_url import PictureUrls
 from shared import object_keys
 from shared.http.problems import Problem
 from shared.ids import RequestId
 from shared.image_errors import ImageErrorCode
 from shared.object_store import ObjectMissing
+from shared.picture_urls import PictureUrls
 from shared.request_files import ManifestImage
 
 NOT_YET_SECONDS = 2

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from shared.events import ImageRequested
+from shared.events import CarryOver, ImageRequested
 from shared.request_files import ManifestImage, RequestFile
 
 
@@ -18,10 +18,10 @@ def chunks_after(request: RequestFile, advanced: int) -> range:
 
 
 def images_requested(request: RequestFile, chunk: int, images: Iterable[ManifestImage]) -> list[ImageRequested]:
-    """One event for each distinct URL of a chunk, with every index it serves, in order of first use."""
-    indexes: dict[str, list[int]] = {}
+    """One event for each distinct source of a chunk, with every index it serves, in order of first use."""
+    indexes: dict[tuple[str, CarryOver | None], list[int]] = {}
     for image in images:
-        indexes.setdefault(image.url, []).append(image.index)
+        indexes.setdefault((image.url, image.carry_over), []).append(image.index)
     return [
         ImageRequested(
             request_id=request.request_id,
@@ -33,6 +33,7 @@ def images_requested(request: RequestFile, chunk: int, images: Iterable[Manifest
             indexes=tuple(served),
             url=url,
             recipe=request.recipe,
+            carry_over=carry_over,
         )
-        for url, served in indexes.items()
+        for (url, carry_over), served in indexes.items()
     ]

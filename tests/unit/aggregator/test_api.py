@@ -13,12 +13,12 @@ from services.aggregator.api.pictures import pictures_router
 from services.aggregator.api.results import ImagePages, csv_router, images_router
 from services.aggregator.api.status import Statuses, status_router
 from services.aggregator.domain.completion import Tally
-from services.aggregator.domain.picture_url import PictureUrls
 from services.aggregator.known_requests import row_of
 from shared import object_keys
 from shared.http.app import service_app
 from shared.ids import RequestId
 from shared.object_memory import MemoryObjects
+from shared.picture_urls import PictureUrls
 from shared.request_files import ManifestImage
 from tests.unit.aggregator.fakes import NOON, REQUEST, FakeFiles, FakeRequestRows, request_file
 

@@ -3,8 +3,8 @@
 import pytest
 
 from services.aggregator.domain.completion import Tally, TallyLine, end_state, saved_percent, tally_of
-from services.aggregator.domain.picture_url import PictureUrls
 from services.aggregator.domain.status import percent_done, visible_state
+from shared.picture_urls import PictureUrls
 
 
 def test_bytes_count_only_what_succeeded_and_codes_come_most_frequent_first() -> None:
