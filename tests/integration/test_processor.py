@@ -55,9 +55,9 @@ class Place:
     results: list[ImageProcessed] = field(default_factory=list)
     processes: list[asyncio.subprocess.Process] = field(default_factory=list)
 
-    async def start(self) -> None:
+    async def start(self, module: str = "services.processor") -> None:
         """Start the processor; return when it is ready."""
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.processor", env=self.environment)
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, env=self.environment)
         self.processes.append(process)
         await until(self._is_ready, seconds=60, what="the processor is ready")
 
@@ -225,6 +225,18 @@ async def test_a_killed_processor_leaves_no_image_without_a_result(place: Place)
     assert {answer.outcome for answer in answers.values()} == {"succeeded"}
     keys = {rendition.key for answer in answers.values() for rendition in answer.renditions}
     assert len(keys) == 60
+
+
+async def test_a_copying_processor_stores_sources_as_they_came(place: Place) -> None:
+    await place.start("bench.copying_processor")
+    request_id = await place.request("/cup.jpg", "/page.jpg")
+    answers = await place.answers(request_id, 2)
+    (rendition,) = answers[0].renditions
+    assert await place.store.get(place.settings.s3_bucket_images, rendition.key) == PICTURE
+    assert (rendition.format, rendition.width, rendition.height, rendition.bytes) == ("jpeg", 160, 120, len(PICTURE))
+    assert answers[1].error is not None
+    assert answers[1].error.code == "unsupported_format"
+    assert await place.stop() == 0
 
 
 async def test_wrong_settings_give_one_line_for_each_and_exit_2(place: Place) -> None:

@@ -14,6 +14,8 @@ from shared.recipes import Recipe, Rendition
 class Pool(Protocol):
     async def compress(self, job: Job) -> Compressed: ...
 
+    async def probe(self) -> None: ...
+
 
 class CodecProcesses:
     """Turns recipes into jobs of the pool; errors are those of the pool."""
@@ -29,6 +31,10 @@ class CodecProcesses:
             orders = tuple(map(_order, recipe.renditions, outputs))
             done = await self._pool.compress(Job(source.shared, self._max_pixels, orders))
             yield _picture(done, recipe, outputs)
+
+    async def probe(self) -> None:
+        """Raise `DependencyAway` unless a process answers."""
+        await self._pool.probe()
 
 
 def _order(rendition: Rendition, output: MemoryFile) -> Order:
