@@ -1,10 +1,14 @@
 """Fixtures of all tests."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from tests.stack import StackForTests, running_stack
+
+# A shell that runs the tests in the background has SIGINT ignored, and so would the commands that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
