@@ -1,4 +1,4 @@
-"""Writes the generated documents: JSON Schemas, AsyncAPI, OpenAPI, and the README's table of settings.
+"""Writes the generated documents: JSON Schemas, AsyncAPI, OpenAPI, Postman, and the README's table of settings.
 
 `make docs` writes them; a test holds the committed ones current.
 """
@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from deploy.openapi_document import SERVICES, openapi
+from deploy.postman_document import postman_collection
 from deploy.settings_table import with_settings_table
 from shared.events import EVENTS
 from shared.topics import TOPICS, Topic
@@ -51,9 +53,12 @@ def asyncapi() -> dict[str, Any]:
 def documents() -> dict[str, str]:
     """Every generated document by its path below the project's root."""
     readme = (ROOT / "README.md").read_text("utf-8")
+    apis = {service: openapi(service) for service in SERVICES}
     return {
         **json_schemas(),
         "docs/contracts/asyncapi.json": _dump(asyncapi()),
+        **{f"docs/contracts/openapi-{service}.json": _dump(document) for service, document in apis.items()},
+        "docs/postman.json": _dump(postman_collection(apis)),
         "README.md": with_settings_table(readme),
     }
 
