@@ -29,6 +29,7 @@ T = TypeVar("T")
 DEPENDENCY = "s3"
 PART_BYTES = 8 * 1024 * 1024
 READ_BYTES = 1024 * 1024
+ANSWER_SECONDS = 20
 
 _USER_METADATA = "x-amz-meta-"
 _MISSING = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound"})
@@ -200,8 +201,9 @@ def _client(settings: S3Settings, endpoint: str, threads: int) -> Minio:
     parts = urlsplit(endpoint)
     pool = urllib3.PoolManager(
         maxsize=threads,
-        timeout=urllib3.Timeout(connect=5, read=60),
-        retries=urllib3.Retry(total=2, backoff_factor=0.1, status_forcelist=[502, 503, 504]),
+        timeout=urllib3.Timeout(connect=5, read=ANSWER_SECONDS),
+        # A server that hangs is not asked again: the caller decides, and it has waited long enough.
+        retries=urllib3.Retry(total=2, read=0, backoff_factor=0.1, status_forcelist=[502, 503, 504]),
     )
     return Minio(
         endpoint=parts.netloc,

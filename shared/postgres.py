@@ -41,12 +41,18 @@ def load_queries(package: str) -> Mapping[str, str]:
 
 
 class Database:
-    """A pool that connects on first use, so that Postgres may come later than the process."""
+    """A pool that connects on first use, so that Postgres may come later than the process.
 
-    def __init__(self, settings: PostgresSettings, *, timeout_seconds: float = 10.0) -> None:
+    A server that takes longer than `timeout_seconds` to connect or `statement_seconds` to answer counts as away.
+    """
+
+    def __init__(
+        self, settings: PostgresSettings, *, timeout_seconds: float = 10.0, statement_seconds: float = 60.0
+    ) -> None:
         self._url = settings.database_url
         self._size = settings.database_pool_size
         self._timeout_seconds = timeout_seconds
+        self._statement_seconds = statement_seconds
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
 
@@ -87,7 +93,7 @@ class Database:
                     min_size=0,
                     max_size=self._size,
                     timeout=self._timeout_seconds,
-                    command_timeout=60,
+                    command_timeout=self._statement_seconds,
                     init=_speak_json,
                 )
             return self._pool

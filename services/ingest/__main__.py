@@ -42,6 +42,8 @@ ROLES = ("api", "planner")
 DESCRIPTION = "api: takes CSVs over HTTP. planner: releases the images of accepted requests."
 # Every upload holds one thread of the store for its whole time; manifest chunks need others.
 SPARE_STORE_THREADS = 16
+# A caller waits for these, so a database that hangs is said to be away soon.
+STATEMENT_SECONDS = 10.0
 HANDLING = Handling(in_flight=8, span=256, ordered_by_key=True)
 
 
@@ -76,7 +78,7 @@ def _open(settings: IngestSettings, opened: AsyncExitStack) -> Parts:
     connection = KafkaConnection(settings)
     producer = EventProducer(connection, f"pixelmill/{NAME}")
     opened.push_async_callback(producer.stop)
-    database = Database(settings)
+    database = Database(settings, statement_seconds=STATEMENT_SECONDS)
     opened.push_async_callback(database.close)
     store = open_object_store(settings, threads=settings.uploads_at_once + SPARE_STORE_THREADS)
     opened.callback(store.close)
