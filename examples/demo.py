@@ -22,7 +22,8 @@ from examples.demo_stack import NoStack, stack
 from examples.picture_server import picture_server
 from examples.webhook_receiver import Inbox, webhook_receiver
 from pixelmill.api_answers import Accepted, Status
-from pixelmill.api_client import ApiClient, Refused, ServerUnreachable, Submission
+from pixelmill.api_client import ApiClient, Submission
+from pixelmill.api_refusals import Refused, ServerUnreachable
 from pixelmill.display import headline, ranked, size
 from pixelmill.progress_bars import followed
 from pixelmill.server_addresses import servers

@@ -69,6 +69,38 @@ class Status(Part):
         return self.state == "completed" and not self.progress.failed and not self.progress.not_attempted
 
 
+class ListedRequest(Part):
+    """One line of the list of requests."""
+
+    request_id: str
+    state: State
+    progress: Progress
+    submitted_at: str
+
+
+class Requests(Part):
+    """The newest first."""
+
+    items: tuple[ListedRequest, ...]
+    next_cursor: str | None = None
+
+
+class Rendition(Part):
+    url: str
+
+
+class Image(Part):
+    """What became of one image."""
+
+    index: int
+    renditions: tuple[Rendition, ...] = ()
+
+
+class Images(Part):
+    items: tuple[Image, ...]
+    next_cursor: str | None = None
+
+
 class CsvError(Part):
     """One thing that is wrong with a CSV, and where."""
 

@@ -1,9 +1,8 @@
-"""The HTTP API as the command uses it. Foreign errors end here: as `ServerUnreachable` and `Refused`."""
+"""The HTTP API as the command uses it. Its errors are `ServerUnreachable` and `Refused`."""
 
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -11,9 +10,21 @@ from typing import IO, Final, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx2
-from pydantic import ValidationError
 
-from pixelmill.api_answers import Accepted, Deliveries, Delivery, Findings, Part, Problem, Status
+from pixelmill.api_answers import (
+    Accepted,
+    Deliveries,
+    Delivery,
+    Findings,
+    Image,
+    Images,
+    ListedRequest,
+    Part,
+    Requests,
+    State,
+    Status,
+)
+from pixelmill.api_refusals import Refused, parsed, problem_of, reaching
 from pixelmill.server_addresses import Servers
 
 P = TypeVar("P", bound=Part)
@@ -27,25 +38,14 @@ ANSWER_SECONDS: Final = 60.0
 VALIDATION_SECONDS: Final = 300.0
 """A large CSV is checked whole before it is answered."""
 
+LARGEST_PAGE: Final = 100
+"""Requests that one call lists at most."""
+PICTURES_AT_ONCE: Final = 500
+"""Images that one call describes."""
+PICTURE_PATH: Final = "/v1/images/"
+
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _ACCEPTED: Final = 202
-
-
-class ServerUnreachable(Exception):
-    """The server does not answer. Is it running? Look with `pixelmill ps`, or check PIXELMILL_URL."""
-
-    def __init__(self, address: str, reason: str) -> None:
-        super().__init__(
-            f"No answer from {address} ({reason}). Is it running? `pixelmill ps` and `pixelmill env` tell."
-        )
-
-
-class Refused(Exception):
-    """The server answered that it will not, and why."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.detail or problem.title or f"The server answered {problem.status}.")
-        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,19 @@ class Submission:
     path: Path
     options: Mapping[str, str]
     idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which requests are listed; times are RFC 3339."""
+
+    state: State | None = None
+    since: str | None = None
+    until: str | None = None
+
+    def parameters(self) -> dict[str, str]:
+        given = {"state": self.state, "since": self.since, "until": self.until}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 class ApiClient:
@@ -84,7 +97,7 @@ class ApiClient:
         headers = {"Content-Type": "text/csv"}
         if submission.idempotency_key is not None:
             headers["Idempotency-Key"] = submission.idempotency_key
-        with submission.path.open("rb") as file, _reaching(self._servers.ingest):
+        with submission.path.open("rb") as file, reaching(self._servers.ingest):
             status = os.fstat(file.fileno())
             if stat.S_ISREG(status.st_mode):
                 headers["Content-Length"] = str(status.st_size)
@@ -96,68 +109,79 @@ class ApiClient:
                 timeout=httpx2.Timeout(VALIDATION_SECONDS, connect=CONNECT_SECONDS),
             )
         if answer.status_code == _ACCEPTED:
-            return _parsed(answer, Accepted)
-        return _parsed(answer, Findings)
+            return parsed(answer, Accepted)
+        return parsed(answer, Findings)
 
     def status(self, request_id: str) -> Status:
         return self._get(f"{self._request(request_id)}", Status)
+
+    def requests(self, wanted: Wanted, *, limit: int) -> Requests:
+        """The newest requests, `limit` of them at most, however many pages that takes."""
+        found: list[ListedRequest] = []
+        cursor: str | None = None
+        while len(found) < limit:
+            parameters = {**wanted.parameters(), "limit": str(min(limit - len(found), LARGEST_PAGE))}
+            if cursor is not None:
+                parameters["cursor"] = cursor
+            page = self._get(f"{self._servers.aggregator}/v1/requests", Requests, parameters)
+            found += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return Requests(items=tuple(found), next_cursor=cursor)
+
+    def delete(self, request_id: str) -> None:
+        """Delete a request that has ended."""
+        with reaching(self._servers.ingest):
+            address = f"{self._servers.ingest}/v1/requests/{quote(request_id, safe='')}"
+            answer = self._http.delete(address)
+        if not answer.is_success:
+            raise Refused(problem_of(answer))
+
+    def pictured(self, request_id: str) -> Iterator[tuple[Image, ...]]:
+        """The images of a request that succeeded, page by page."""
+        parameters = {"outcome": "succeeded", "limit": str(PICTURES_AT_ONCE)}
+        while True:
+            page = self._get(f"{self._request(request_id)}/images", Images, parameters)
+            yield page.items
+            if page.next_cursor is None:
+                return
+            parameters["cursor"] = page.next_cursor
 
     def deliveries(self, request_id: str) -> Deliveries:
         return self._get(f"{self._servers.notifier}/v1/requests/{quote(request_id, safe='')}/deliveries", Deliveries)
 
     def redeliver(self, delivery_id: str) -> Delivery:
         """Have a webhook posted once more, now."""
-        with _reaching(self._servers.notifier):
+        with reaching(self._servers.notifier):
             address = f"{self._servers.notifier}/v1/deliveries/{quote(delivery_id, safe='')}/redeliver"
-            return _parsed(self._http.post(address), Delivery)
+            return parsed(self._http.post(address), Delivery)
 
     def save_csv(self, request_id: str, name: str, into: IO[bytes]) -> None:
         """Write `output.csv` or `failures.csv` of a request that has ended."""
-        address = f"{self._request(request_id)}/{name}"
-        with _reaching(self._servers.aggregator), self._http.stream("GET", address) as answer:
+        self._save(f"{self._request(request_id)}/{name}", into)
+
+    def save_picture(self, url: str, into: IO[bytes]) -> None:
+        """Write a picture by its URL, from the server that this client talks to, whatever host the URL names."""
+        self._save(self._servers.aggregator + url[url.index(PICTURE_PATH) :], into)
+
+    def _save(self, address: str, into: IO[bytes]) -> None:
+        with reaching(address), self._http.stream("GET", address) as answer:
             if not answer.is_success:
                 answer.read()
-                raise Refused(_problem(answer))
+                raise Refused(problem_of(answer))
             for piece in answer.iter_bytes(PIECE_BYTES):
                 into.write(piece)
 
     def _request(self, request_id: str) -> str:
         return f"{self._servers.aggregator}/v1/requests/{quote(request_id, safe='')}"
 
-    def _get(self, address: str, kind: type[P]) -> P:
-        with _reaching(address):
-            return _parsed(self._http.get(address), kind)
+    def _get(self, address: str, kind: type[P], parameters: Mapping[str, str] | None = None) -> P:
+        with reaching(address):
+            return parsed(self._http.get(address, params=dict(parameters or {})), kind)
 
 
 def _pieces(file: IO[bytes], on_bytes: OnBytes) -> Iterator[bytes]:
     while piece := file.read(PIECE_BYTES):
         yield piece
         on_bytes(len(piece))
-
-
-@contextmanager
-def _reaching(address: str) -> Iterator[None]:
-    try:
-        yield
-    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
-        parts = urlsplit(address)
-        reason = str(error) or type(error).__name__
-        raise ServerUnreachable(f"{parts.scheme}://{parts.netloc}", reason) from error
-
-
-def _parsed(answer: httpx2.Response, kind: type[P]) -> P:
-    if not answer.is_success:
-        raise Refused(_problem(answer))
-    try:
-        return kind.model_validate_json(answer.content)
-    except ValidationError as error:
-        detail = f"The server at {answer.url.host} does not answer like Pixelmill. Check the address."
-        raise Refused(Problem(status=answer.status_code, detail=detail)) from error
-
-
-def _problem(answer: httpx2.Response) -> Problem:
-    try:
-        return Problem.model_validate_json(answer.content)
-    except ValidationError:
-        detail = f"The server answered {answer.status_code} {answer.reason_phrase}."
-        return Problem(status=answer.status_code, detail=detail)

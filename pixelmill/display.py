@@ -9,10 +9,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pixelmill.api_answers import Accepted, CsvError, Deliveries, Delivery, Findings, Part, Problem, Progress, Status
+from pixelmill.api_answers import (
+    Accepted,
+    CsvError,
+    Deliveries,
+    Delivery,
+    Findings,
+    Part,
+    Problem,
+    Progress,
+    Requests,
+    Status,
+)
 
 SHOWN_ERRORS: Final = 50
 PLACES: Final = ("row", "line")
+_HOPEFUL: Final = {"pending": "default", "processing": "default", "completed": "green"}
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 _STEP: Final = 1000.0
 
@@ -97,6 +109,30 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= _STEP
     return f"{count:.1f} {_UNITS[-1]}"
+
+
+def show_requests(requests: Requests) -> None:
+    """Print one line for each request; nothing is green that has failures in it."""
+    out = results()
+    if not requests.items:
+        out.print("There is no such request.")
+        return
+    table = Table("SUBMITTED", "STATE", "DONE", "FAILED", "IMAGES", "ID", box=None, pad_edge=False)
+    for request in requests.items:
+        progress = request.progress
+        failed = progress.failed + progress.not_attempted
+        colour = "red" if request.state not in _HOPEFUL else "yellow" if failed else _HOPEFUL[request.state]
+        table.add_row(
+            escape(request.submitted_at),
+            f"[{colour}]{request.state}[/]",
+            f"{progress.percent:.0f} %",
+            f"[red]{failed}[/]" if failed else "0",
+            str(progress.images_total),
+            request.request_id,
+        )
+    out.print(table)
+    if requests.next_cursor is not None:
+        out.print("There are more; --limit shows them.")
 
 
 def show_problem(problem: Problem) -> None:

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from pixelmill.api_answers import Problem, Status
-from pixelmill.api_client import Refused, ServerUnreachable
+from pixelmill.api_refusals import Refused, ServerUnreachable
 from pixelmill.display import remarks, show_json, show_problem
 from pixelmill.exit_codes import ExitCode
 from pixelmill.server_addresses import InvalidAddress, NoServerKnown

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from pixelmill.api_answers import Status
-from pixelmill.api_client import ServerUnreachable
+from pixelmill.api_refusals import ServerUnreachable
 
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 2.0

@@ -55,6 +55,9 @@ def scripted_server() -> Iterator[ScriptedServer]:
         def do_POST(self) -> None:
             self._answer()
 
+        def do_DELETE(self) -> None:
+            self._answer()
+
         def log_message(self, *_: Any) -> None:
             """Silence."""
 

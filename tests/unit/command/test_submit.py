@@ -36,6 +36,29 @@ def test_the_file_and_the_options_arrive_and_the_answer_says_how_to_go_on(comman
     assert "pixelmill status r1 --watch" in ended.stdout
 
 
+def test_every_option_of_the_server_can_be_given(command: Command, csv: Path) -> None:
+    command.server.on(SUBMIT, accepted())
+    ended = command(
+        "submit", csv, "--recipe", "shop", "--on-invalid", "keep", "--failed-slots", "empty", "--encoding", "cp1252",
+        "--priority", "low", "--metadata", '{"season": "spring"}',
+    )  # fmt: skip
+    assert ended.exit_code == 0
+    assert parse_qs(urlsplit(command.server.asked[0].path).query) == {
+        "recipe": ["shop"],
+        "on_invalid": ["keep"],
+        "failed_slots": ["empty"],
+        "encoding": ["cp1252"],
+        "priority": ["low"],
+        "metadata": ['{"season": "spring"}'],
+    }
+
+
+@pytest.mark.parametrize("metadata", ["spring", "[1]", "{"])
+def test_metadata_that_is_no_object_is_a_usage_error(command: Command, csv: Path, metadata: str) -> None:
+    assert command("submit", csv, "--metadata", metadata).exit_code == 2
+    assert command.server.asked == []
+
+
 def test_no_option_is_sent_that_was_not_given(command: Command, csv: Path) -> None:
     command.server.on(SUBMIT, accepted())
     command("submit", csv)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pixelmill.api_answers import Status
-from pixelmill.api_client import ServerUnreachable
+from pixelmill.api_refusals import ServerUnreachable
 from pixelmill.watching import LONGEST_PAUSE_SECONDS, PATIENCE_SECONDS, watched
 from tests.unit.command.answers import status
 from tests.unit.command.conftest import Command
