@@ -46,6 +46,11 @@ format: $(DEVELOPMENT)  ## put the code into its form
 docs: $(DEVELOPMENT)  ## write the generated files
 	@$(PY) -m deploy.docs
 
+##@ Measure it
+.PHONY: large
+large: $(DEVELOPMENT)  ## 100,000 images with a codec that copies (ARGS="--images 5000" for fewer)
+	@$(PY) -m bench.large $(ARGS)
+
 ##@ Housekeeping
 .PHONY: help clean
 help:  ## show this
