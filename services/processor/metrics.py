@@ -12,7 +12,7 @@ IMAGES: Final = Counter(
 )
 STAGE_SECONDS: Final = Histogram(
     "pixelmill_processor_stage_seconds",
-    "Seconds that one image spends in a stage (fetch, codec, store), waiting for its turn included",
+    "Seconds that one image spends in a stage (copy, fetch, codec, store), waiting for its turn included",
     ["stage"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40),
 )
@@ -28,6 +28,6 @@ def stage(name: str) -> AbstractContextManager[None]:
 def count(result: ImageProcessed) -> None:
     """Count one published result; a success has the code `none`."""
     IMAGES.labels(result.outcome, result.error.code if result.error else "none").inc()
-    if result.source is not None:
+    if result.source is not None and result.note != "carried_over":
         SOURCE_BYTES.inc(result.source.bytes)
         STORED_BYTES.inc(sum(rendition.bytes for rendition in result.renditions))

@@ -1,23 +1,25 @@
 """An image was requested: fetch it, make its renditions, store them, say what became of it.
 
+What an earlier request already made is carried over: copied instead of fetched, as long as it is there.
 Safe to run twice: keys are deterministic and encoding is too, so a second run writes the same objects and says the
 same. One download, one decode and one object for each rendition serve all indexes that the event names.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Protocol
 
+from services.processor.carry_over import KeptImages, carry_over, key_of
 from services.processor.codec.memory_file import MemoryFile
-from services.processor.domain.outcome import failed, succeeded
+from services.processor.domain.object_facts import as_metadata
+from services.processor.domain.outcome import carried_over, failed, succeeded
 from services.processor.domain.picture import EXTENSIONS, CompressedPicture, PictureFormat, Rendered
 from services.processor.metrics import count, stage
 from shared.errors import Permanent, Transient
-from shared.events import ImageProcessed, ImageRequested, StoredRendition
+from shared.events import ImageProcessed, ImageRequested, SourceFacts, StoredRendition
 from shared.kafka.producer import Facts
 from shared.kafka.records import Received
-from shared.object_keys import image as image_key
 from shared.recipes import Recipe
 from shared.topics import IMAGES_PROCESSED
 
@@ -36,10 +38,10 @@ class Codec(Protocol):
         """Hold a source's renditions for as long as the context lasts; raise `Permanent` or `DependencyAway`."""
 
 
-class Images(Protocol):
+class Images(KeptImages, Protocol):
     """Where renditions are kept."""
 
-    async def store(self, key: str, content: bytes, *, format_: PictureFormat) -> None:
+    async def store(self, key: str, content: bytes, *, format_: PictureFormat, metadata: Mapping[str, str]) -> None:
         """Return when the object is acknowledged; raise `DependencyAway` when it cannot be."""
 
 
@@ -65,11 +67,21 @@ class OnImageRequested:
         requested = received.event
         started = self._clock()
         try:
-            result = await self._served(requested, started)
+            result = await self._carried_over(requested, started) or await self._served(requested, started)
         except (Permanent, Transient) as error:
             result = failed(requested, error, duration_ms=self._since(started))
         await self._facts.publish(IMAGES_PROCESSED, result)
         count(result)
+
+    async def _carried_over(self, requested: ImageRequested, started: float) -> ImageProcessed | None:
+        if requested.carry_over is None:
+            return None
+        with stage("copy"):
+            copies = await carry_over(requested, self._images)
+        if copies is None:
+            return None
+        renditions = [copy.rendition for copy in copies]
+        return carried_over(requested, copies[0].source, renditions, duration_ms=self._since(started))
 
     async def _served(self, requested: ImageRequested, started: float) -> ImageProcessed:
         async with AsyncExitStack() as held:
@@ -78,17 +90,13 @@ class OnImageRequested:
             with stage("codec"):
                 picture = await held.enter_async_context(self._codec.compressed(source, requested.recipe))
             with stage("store"):
-                stored = [await self._stored(requested, rendered) for rendered in picture.renditions]
+                stored = [await self._stored(requested, rendered, picture.source) for rendered in picture.renditions]
         return succeeded(requested, picture.source, stored, note=picture.note, duration_ms=self._since(started))
 
-    async def _stored(self, requested: ImageRequested, rendered: Rendered) -> StoredRendition:
-        key = image_key(
-            requested.request_id,
-            requested.indexes[0],
-            rendition=rendered.name,
-            extension=EXTENSIONS[rendered.format],
-        )
-        await self._images.store(key, rendered.content.read(), format_=rendered.format)
+    async def _stored(self, requested: ImageRequested, rendered: Rendered, source: SourceFacts) -> StoredRendition:
+        key = key_of(requested, name=rendered.name, extension=EXTENSIONS[rendered.format])
+        content, metadata = rendered.content.read(), as_metadata(rendered, source)
+        await self._images.store(key, content, format_=rendered.format, metadata=metadata)
         return StoredRendition(
             name=rendered.name,
             key=key,

@@ -1,6 +1,6 @@
 """What the object store promises, in memory and on every S3 server that can be had."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from uuid import uuid4
 
@@ -12,27 +12,45 @@ from shared.errors import DependencyAway
 from shared.object_memory import MemoryObjects
 from shared.object_store import ObjectMissing, ObjectStore, open_object_store
 from shared.settings import S3Settings
+from tests.minio import running_minio
 
 BUCKET = "behaviours"
+# `stack` is the S3 server that all tests of a run share; the other one is run for these tests alone.
+SERVERS = ("stack", "minio")
 PIECE = bytes(range(256)) * 4096
 Store = ObjectStore | MemoryObjects
 
 
-@pytest.fixture
-def real_store(stack: object) -> ObjectStore:
-    environment = stack.environment()  # type: ignore[attr-defined]  # any of the stacks
-    return open_object_store(
-        S3Settings(
-            s3_endpoint=environment["S3_ENDPOINT"],
-            s3_access_key=SecretStr(environment["S3_ACCESS_KEY"]),
-            s3_secret_key=SecretStr(environment["S3_SECRET_KEY"]),
-        )
+@pytest.fixture(scope="session")
+def minio() -> Iterator[S3Settings]:
+    with running_minio() as settings:
+        yield settings
+
+
+def settings_of(server: str, request: pytest.FixtureRequest) -> S3Settings:
+    if server == "minio":
+        settings: S3Settings = request.getfixturevalue("minio")
+        return settings
+    environment = request.getfixturevalue("stack").environment()
+    return S3Settings(
+        s3_endpoint=environment["S3_ENDPOINT"],
+        s3_access_key=SecretStr(environment["S3_ACCESS_KEY"]),
+        s3_secret_key=SecretStr(environment["S3_SECRET_KEY"]),
     )
 
 
-@pytest.fixture(params=["memory", pytest.param("s3", marks=pytest.mark.stack)])
+@pytest.fixture(params=[pytest.param(server, marks=pytest.mark.stack) for server in SERVERS])
+async def real_store(request: pytest.FixtureRequest) -> AsyncIterator[ObjectStore]:
+    made = open_object_store(settings_of(request.param, request))
+    await made.create_bucket(BUCKET)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["memory", *(pytest.param(server, marks=pytest.mark.stack) for server in SERVERS)])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    made: Store = MemoryObjects() if request.param == "memory" else request.getfixturevalue("real_store")
+    server = request.param
+    made: Store = MemoryObjects() if server == "memory" else open_object_store(settings_of(server, request))
     await made.create_bucket(BUCKET)
     yield made
     made.close()
@@ -84,11 +102,28 @@ async def test_a_writer_that_fails_leaves_no_object(store: Store, key: str, piec
 
 
 async def test_a_copy_equals_its_source_in_bytes_type_and_metadata(store: Store, key: str) -> None:
-    await store.put(BUCKET, key, b"picture", content_type="image/png", metadata={"width": "640"})
+    metadata = {"width": "640", "source-sha256": "0" * 64}
+    await store.put(BUCKET, key, b"picture", content_type="image/png", metadata=metadata)
     await store.copy(BUCKET, key + ".copy", source_key=key)
     assert await store.get(BUCKET, key + ".copy") == b"picture"
     facts = await store.stat(BUCKET, key + ".copy")
-    assert (facts.size, facts.content_type, facts.metadata) == (7, "image/png", {"width": "640"})
+    assert (facts.size, facts.content_type, facts.metadata) == (7, "image/png", metadata)
+
+
+async def test_an_object_that_is_missing_has_no_facts_and_no_copy(store: Store, key: str) -> None:
+    with pytest.raises(ObjectMissing):
+        await store.stat(BUCKET, key)
+    with pytest.raises(ObjectMissing):
+        await store.copy(BUCKET, key + ".copy", source_key=key)
+    assert not await store.exists(BUCKET, key + ".copy")
+
+
+async def test_a_second_copy_replaces_the_first(store: Store, key: str) -> None:
+    for content in (b"first", b"second"):
+        await store.put(BUCKET, key, content, content_type="image/png", metadata={"bytes": str(len(content))})
+        await store.copy(BUCKET, key + ".copy", source_key=key)
+    assert await store.get(BUCKET, key + ".copy") == b"second"
+    assert (await store.stat(BUCKET, key + ".copy")).metadata == {"bytes": "6"}
 
 
 async def test_all_below_a_prefix_is_deleted_and_nothing_else_twice_without_harm(store: Store, key: str) -> None:
@@ -104,13 +139,11 @@ async def test_all_below_a_prefix_is_deleted_and_nothing_else_twice_without_harm
 
 @pytest.mark.stack
 async def test_a_presigned_url_reads_the_object_with_its_type(real_store: ObjectStore, key: str) -> None:
-    await real_store.create_bucket(BUCKET)
     await real_store.put(BUCKET, key, b"picture", content_type="image/webp")
     url = real_store.presigned_get(BUCKET, key, valid_for=timedelta(minutes=5))
     async with httpx2.AsyncClient(trust_env=False) as client:
         answer = await client.get(url)
     assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, b"picture", "image/webp")
-    real_store.close()
 
 
 async def test_a_server_that_does_not_answer_is_a_part_that_is_away(key: str) -> None:

@@ -1,12 +1,26 @@
 """Renditions in the bucket of images."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from services.processor.domain.picture import CONTENT_TYPES, PictureFormat
+from shared.object_store import ObjectFacts, ObjectMissing
 
 
 class Objects(Protocol):
-    async def put(self, bucket: str, key: str, data: bytes | memoryview, *, content_type: str) -> None: ...
+    async def put(
+        self,
+        bucket: str,
+        key: str,
+        data: bytes | memoryview,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None: ...
+
+    async def stat(self, bucket: str, key: str) -> ObjectFacts: ...
+
+    async def copy(self, bucket: str, key: str, *, source_key: str) -> None: ...
 
     async def probe(self, bucket: str) -> None: ...
 
@@ -18,8 +32,23 @@ class S3Images:
         self._store = store
         self._bucket = bucket
 
-    async def store(self, key: str, content: bytes, *, format_: PictureFormat) -> None:
-        await self._store.put(self._bucket, key, content, content_type=CONTENT_TYPES[format_])
+    async def store(self, key: str, content: bytes, *, format_: PictureFormat, metadata: Mapping[str, str]) -> None:
+        await self._store.put(self._bucket, key, content, content_type=CONTENT_TYPES[format_], metadata=metadata)
+
+    async def metadata(self, key: str) -> Mapping[str, str] | None:
+        """Return what was stored with an object; None when there is no such object."""
+        try:
+            return (await self._store.stat(self._bucket, key)).metadata
+        except ObjectMissing:
+            return None
+
+    async def copy(self, source_key: str, key: str) -> bool:
+        """Copy an object with its metadata, on the server; False when it is gone."""
+        try:
+            await self._store.copy(self._bucket, key, source_key=source_key)
+        except ObjectMissing:
+            return False
+        return True
 
     async def probe(self) -> None:
         """Raise `DependencyAway` unless the bucket is there."""

@@ -7,6 +7,7 @@ from shared.errors import Permanent, Transient
 from shared.events import ImageError, ImageProcessed, ImageRequested, Note, SourceFacts, StoredRendition
 from shared.image_errors import ImageErrorCode
 
+NO_ATTEMPT = 0
 FIRST_ATTEMPT = 1
 
 
@@ -20,6 +21,20 @@ def succeeded(
 ) -> ImageProcessed:
     """All renditions are stored; the result serves every index of the request's chunk with this URL."""
     return _result(requested, source=source, renditions=renditions, note=note, duration_ms=duration_ms)
+
+
+def carried_over(
+    requested: ImageRequested, source: SourceFacts, renditions: Sequence[StoredRendition], *, duration_ms: int
+) -> ImageProcessed:
+    """All renditions are copies of those of an earlier request; nothing was fetched."""
+    return _result(
+        requested,
+        source=source,
+        renditions=renditions,
+        note="carried_over",
+        attempts=NO_ATTEMPT,
+        duration_ms=duration_ms,
+    )
 
 
 def failed(requested: ImageRequested, error: Permanent | Transient, *, duration_ms: int) -> ImageProcessed:
@@ -40,6 +55,7 @@ def _result(
     renditions: Sequence[StoredRendition] = (),
     note: Note | None = None,
     error: ImageError | None = None,
+    attempts: int = FIRST_ATTEMPT,
     duration_ms: int,
 ) -> ImageProcessed:
     return ImageProcessed(
@@ -55,6 +71,6 @@ def _result(
         error=error,
         source=source,
         renditions=tuple(renditions),
-        attempts=FIRST_ATTEMPT,
+        attempts=attempts,
         duration_ms=duration_ms,
     )

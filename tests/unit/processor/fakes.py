@@ -8,7 +8,7 @@ from hashlib import sha256
 from services.processor.codec.memory_file import MemoryFile
 from services.processor.domain.picture import CompressedPicture, PictureFormat, Rendered
 from shared.errors import DependencyAway, Permanent, Transient
-from shared.events import Event, ImageProcessed, ImageRequested, SourceFacts
+from shared.events import CarryOver, Event, ImageProcessed, ImageRequested, SourceFacts
 from shared.ids import LOCAL_OWNER, RequestId
 from shared.kafka.records import Received, Trigger
 from shared.recipes import Recipe, Rendition
@@ -19,10 +19,14 @@ URL = "http://shop.example/cup.jpg"
 
 
 def requested(
-    *indexes: int, url: str = URL, renditions: tuple[Rendition, ...] = (Rendition(name="compressed"),)
+    *indexes: int,
+    url: str = URL,
+    renditions: tuple[Rendition, ...] = (Rendition(name="compressed"),),
+    carry_over: CarryOver | None = None,
+    request_id: RequestId = REQUEST,
 ) -> Received[ImageRequested]:
     event = ImageRequested(
-        request_id=REQUEST,
+        request_id=request_id,
         owner=LOCAL_OWNER,
         chunk=0,
         chunk_images=10,
@@ -31,6 +35,7 @@ def requested(
         indexes=indexes or (0,),
         url=url,
         recipe=Recipe(name="default", renditions=renditions),
+        carry_over=carry_over,
     )
     return Received(event, Trigger("images.requested.express.v1", 0, 7))
 
@@ -41,9 +46,11 @@ class FakeSources:
 
     answers: Mapping[str, bytes | Permanent | Transient]
     held: int = 0
+    fetches: int = 0
 
     @asynccontextmanager
     async def fetched(self, url: str) -> AsyncIterator[MemoryFile]:
+        self.fetches += 1
         answer = self.answers[url]
         if isinstance(answer, Exception):
             raise answer
@@ -89,13 +96,32 @@ def _rendered(rendition: Rendition, source: MemoryFile) -> Rendered:
 
 @dataclass
 class FakeImages:
+    """Objects by key. Those in `vanishing` are gone when they are to be copied."""
+
     stored: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+    entries: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    vanishing: set[str] = field(default_factory=set)
     is_away: bool = False
 
-    async def store(self, key: str, content: bytes, *, format_: PictureFormat) -> None:
+    async def store(self, key: str, content: bytes, *, format_: PictureFormat, metadata: Mapping[str, str]) -> None:
+        self._answer()
+        self.stored[key] = content, format_
+        self.entries[key] = metadata
+
+    async def metadata(self, key: str) -> Mapping[str, str] | None:
+        self._answer()
+        return self.entries.get(key)
+
+    async def copy(self, source_key: str, key: str) -> bool:
+        self._answer()
+        if source_key in self.vanishing or source_key not in self.stored:
+            return False
+        self.stored[key], self.entries[key] = self.stored[source_key], self.entries[source_key]
+        return True
+
+    def _answer(self) -> None:
         if self.is_away:
             raise DependencyAway("s3", "no answer")
-        self.stored[key] = content, format_
 
 
 @dataclass

@@ -72,9 +72,22 @@ async def test_no_download_starts_while_sources_fill_the_room() -> None:
 )
 async def test_an_object_has_the_content_type_of_what_it_is(picture_format: str, content_type: str) -> None:
     objects = MemoryObjects()
-    await S3Images(objects, "images").store("a/0/x", b"bytes", format_=picture_format)  # type: ignore[arg-type]  # parametrized
+    images = S3Images(objects, "images")
+    await images.store("a/0/x", b"bytes", format_=picture_format, metadata={})  # type: ignore[arg-type]  # parametrized
     assert objects.objects == {("images", "a/0/x"): b"bytes"}
     assert objects.content_types == {("images", "a/0/x"): content_type}
+
+
+async def test_a_copy_is_what_its_source_was_and_a_missing_one_is_said_to_be_missing() -> None:
+    objects = MemoryObjects()
+    images = S3Images(objects, "images")
+    await images.store("a/0/x", b"bytes", format_="png", metadata={"width": "4"})
+    assert await images.copy("a/0/x", "b/7/x")
+    assert objects.objects["images", "b/7/x"] == b"bytes"
+    assert objects.content_types["images", "b/7/x"] == "image/png"
+    assert await images.metadata("b/7/x") == {"width": "4"}
+    assert not await images.copy("a/1/x", "b/8/x")
+    assert await images.metadata("a/1/x") is None
 
 
 def test_networks_are_read_from_one_line() -> None:
