@@ -13,8 +13,10 @@ from services.ingest.adapters.postgres_uploads import PostgresUploads
 from services.ingest.adapters.s3_requests import S3Requests
 from services.ingest.announcements import BackgroundAnnouncements
 from services.ingest.api.answers import PublicUrls
+from services.ingest.api.delete import delete_router
 from services.ingest.api.submit import SubmitApi, submit_router
-from services.ingest.domain.csv_rules import CsvRules
+from services.ingest.delete_request import DeleteRequest
+from services.ingest.domain.csv_intake import IntakeTerms
 from services.ingest.known_requests import KnownRequests
 from services.ingest.on_chunk_advanced import OnChunkAdvanced
 from services.ingest.on_request_accepted import OnRequestAccepted
@@ -32,6 +34,7 @@ from shared.kafka.consumer import Consumer, Handling
 from shared.kafka.producer import EventProducer
 from shared.kafka.source import kafka_records
 from shared.object_store import ObjectStore, open_object_store
+from shared.picture_urls import PictureUrls
 from shared.postgres import Database
 from shared.process import Role, http_role, run_roles
 from shared.service_command import run_service
@@ -69,6 +72,7 @@ async def run(settings: IngestSettings, roles: frozenset[str], stop: asyncio.Eve
             announcements = BackgroundAnnouncements(parts.producer, parts.requests, now=_now)
             opened.push_async_callback(announcements.close)
             app.include_router(submit_router(_submit(settings, parts, announcements), _api(settings)))
+            app.include_router(delete_router(_delete(parts), settings.auth))
         if "planner" in roles:
             running.append(_planner(parts).run)
         await run_roles(stop, *running)
@@ -87,7 +91,7 @@ def _open(settings: IngestSettings, opened: AsyncExitStack) -> Parts:
         producer=producer,
         database=database,
         store=store,
-        objects=S3Requests(store, settings.s3_bucket_requests),
+        objects=S3Requests(store, settings.s3_bucket_requests, images_bucket=settings.s3_bucket_images),
         requests=PostgresRequests(database),
         uploads=PostgresUploads(database),
     )
@@ -110,20 +114,36 @@ def _submit(settings: IngestSettings, parts: Parts, announcements: BackgroundAnn
         parts.objects,
         announcements,
         terms=Terms(
-            rules=CsvRules(),
+            intake=_intake(settings),
             limits=settings.limits(),
+            recipes=settings.recipes(),
             upload_timeout=timedelta(seconds=settings.upload_timeout_seconds),
             uploads_at_once=settings.uploads_at_once,
         ),
-        url_problem=url_problem,
         now=_now,
         new_id=lambda: RequestId(str(uuid4())),
     )
 
 
+def _intake(settings: IngestSettings) -> IntakeTerms:
+    key = settings.url_signing_key
+    pictures = None if key is None else PictureUrls(settings.aggregator_public_url, key.get_secret_value().encode())
+    return IntakeTerms(
+        settings.csv_rules(),
+        settings.chunk_size,
+        settings.max_images_per_request,
+        url_problem=url_problem,
+        picture_key=None if pictures is None else pictures.key_of,
+    )
+
+
+def _delete(parts: Parts) -> DeleteRequest:
+    return DeleteRequest(parts.requests, parts.objects, parts.producer, now=_now)
+
+
 def _api(settings: IngestSettings) -> SubmitApi:
     urls = PublicUrls(settings.ingest_public_url, settings.aggregator_public_url, settings.notifier_public_url)
-    return SubmitApi(settings.auth, settings.max_upload_bytes, urls)
+    return SubmitApi(settings.auth, settings.max_upload_bytes, urls, settings.recipes().names)
 
 
 def _sweeper(settings: IngestSettings, parts: Parts) -> Sweeper:
@@ -131,6 +151,8 @@ def _sweeper(settings: IngestSettings, parts: Parts) -> Sweeper:
         parts.requests,
         parts.producer,
         uploads=parts.uploads,
+        deletions=parts.requests,
+        delete=_delete(parts),
         objects=parts.objects,
         pause_seconds=settings.sweep_seconds,
         now=_now,

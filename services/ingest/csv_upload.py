@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from services.ingest.domain.findings import Findings
+from services.ingest.domain.findings import Finding, Findings
 from services.ingest.domain.manifest import ManifestChunk
 from services.ingest.domain.options import SubmitOptions
 from shared.ids import Owner, RequestId
@@ -55,11 +55,20 @@ class Upload(NamedTuple):
     expires_at: datetime
 
 
-class Earlier(NamedTuple):
-    """The request that was accepted under the same Idempotency-Key, and the fingerprint of what was sent."""
+class Notes(NamedTuple):
+    """What the submitter is told beside the request: findings that were tolerated, pictures that are used again."""
+
+    warnings: tuple[Finding, ...] = ()
+    warnings_total: int = 0
+    carried_over: int = 0
+
+
+class Agreed(NamedTuple):
+    """A request, the fingerprint of what was sent for it, and what its submitter is told."""
 
     request: RequestFile
     fingerprint: bytes
+    notes: Notes
 
 
 class UploadBody(Protocol):
@@ -81,11 +90,11 @@ class UploadBody(Protocol):
 class Uploads(Protocol):
     """What Postgres knows of uploads and requests."""
 
-    async def begin(self, upload: Upload, now: datetime) -> Earlier | None:
+    async def begin(self, upload: Upload, now: datetime) -> Agreed | None:
         """Note the upload and reserve its key, or return what the key stands for. Raises `KeyInUse`."""
         ...
 
-    async def accept(self, request: RequestFile, submitter: Submitter, fingerprint: bytes) -> None:
+    async def accept(self, agreed: Agreed, submitter: Submitter) -> None:
         """Turn the upload into a request, in one transaction. Raises `KeyInUse`, or `UploadTooSlow` if it expired."""
         ...
 

@@ -8,7 +8,7 @@ from services.ingest.csv_upload import UploadObjects
 from services.ingest.domain.manifest import ManifestChunk
 from shared.ids import RequestId
 
-AT_ONCE: Final = 8
+AT_ONCE: Final = 16
 
 
 class ManifestUploads:

@@ -14,7 +14,7 @@ from services.ingest.manifest_uploads import ManifestUploads
 from shared.ids import RequestId
 
 # Large enough that handing a block to a thread costs little, small enough that memory stays flat.
-BLOCK_BYTES: Final = 256 * 1024
+BLOCK_BYTES: Final = 1024 * 1024
 
 
 class ReceivedCsv(NamedTuple):
@@ -27,7 +27,7 @@ class ReceivedCsv(NamedTuple):
 
 async def receive_csv(
     body: UploadBody,
-    new_intake: Callable[[str], CsvIntake],
+    new_intake: Callable[[SubmitOptions], CsvIntake],
     *,
     objects: UploadObjects,
     request_id: RequestId,
@@ -37,7 +37,7 @@ async def receive_csv(
     After a refusal, an error or a dry run some objects may be left.
     """
     options = await body.open()
-    intake, fingerprint = new_intake(options.encoding), Fingerprint()
+    intake, fingerprint = new_intake(options), Fingerprint()
     async with AsyncExitStack() as stack:
         manifest = await stack.enter_async_context(ManifestUploads(objects, request_id))
         writer = await stack.enter_async_context(objects.writing_input(request_id))

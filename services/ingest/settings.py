@@ -1,10 +1,14 @@
 """What ingest can be told."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 
+from services.ingest import deployer_files
+from services.ingest.domain.csv_rules import CsvRules
+from services.ingest.domain.recipe_book import RecipeBook
 from services.ingest.domain.request_terms import Limits
 from shared.settings import KafkaSettings, PostgresSettings, ProcessSettings, PublicUrlSettings, S3Settings
 
@@ -35,6 +39,36 @@ class IngestSettings(KafkaSettings, PostgresSettings, S3Settings, PublicUrlSetti
     sweep_seconds: float = Field(
         default=5.0, gt=0, le=3600, description="How often ingest looks for what a crash left undone"
     )
+
+    csv_rules_file: Path | None = Field(
+        default=None, description="JSON file with the rules that CSVs must follow (default: the built-in ones)"
+    )
+    recipes_file: Path | None = Field(
+        default=None, description="JSON file with the recipes that can be asked for (default: the packaged ones)"
+    )
+    url_signing_key: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="The key of the aggregator: with it, pictures of an output that is posted back are used again",
+    )
+
+    @field_validator("csv_rules_file")
+    @classmethod
+    def _rules_can_be_read(cls, path: Path | None) -> Path | None:
+        deployer_files.csv_rules(path)
+        return path
+
+    @field_validator("recipes_file")
+    @classmethod
+    def _recipes_can_be_read(cls, path: Path | None) -> Path | None:
+        deployer_files.recipe_book(path)
+        return path
+
+    def csv_rules(self) -> CsvRules:
+        return deployer_files.csv_rules(self.csv_rules_file)
+
+    def recipes(self) -> RecipeBook:
+        return deployer_files.recipe_book(self.recipes_file)
 
     def limits(self) -> Limits:
         return Limits(

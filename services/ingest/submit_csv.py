@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeVar
 
 from services.ingest.csv_upload import (
+    Agreed,
     Announcements,
-    Earlier,
     KeyMismatch,
+    Notes,
     Submitter,
     TooManyUploads,
     Upload,
@@ -18,13 +19,13 @@ from services.ingest.csv_upload import (
     Uploads,
     UploadTooSlow,
 )
-from services.ingest.domain.csv_intake import CsvIntake
-from services.ingest.domain.csv_rules import CsvRules
-from services.ingest.domain.findings import Findings
-from services.ingest.domain.request_terms import Limits, request_file
-from services.ingest.domain.url_cell import UrlProblem
+from services.ingest.domain.csv_intake import CsvIntake, IntakeTerms
+from services.ingest.domain.options import SubmitOptions
+from services.ingest.domain.recipe_book import RecipeBook
+from services.ingest.domain.request_terms import Limits, lane_of, request_file
 from services.ingest.receive_csv import ReceivedCsv, fingerprint_of, receive_csv
 from shared.errors import DependencyAway
+from shared.events import Lane
 from shared.ids import RequestId
 from shared.request_files import RequestFile
 
@@ -34,13 +35,15 @@ log = logging.getLogger(__name__)
 
 # An upload is swept only when it can no longer be committed: its commit has this long after the upload's time.
 COMMIT_GRACE: Final = timedelta(minutes=3)
+MAX_WARNINGS: Final = 100
 
 
 class Terms(NamedTuple):
     """What holds for every submission of a deployment."""
 
-    rules: CsvRules
+    intake: IntakeTerms
     limits: Limits
+    recipes: RecipeBook
     upload_timeout: timedelta
     uploads_at_once: int
 
@@ -49,15 +52,15 @@ class Accepted(NamedTuple):
     """The request exists; `replayed` when it did before, under the same Idempotency-Key."""
 
     request: RequestFile
+    notes: Notes
     replayed: bool
 
 
 class DryRun(NamedTuple):
     """What would have been accepted, or refused."""
 
-    rows: int
-    images_total: int
-    findings: Findings
+    intake: CsvIntake
+    lane: Lane
     valid: bool
 
 
@@ -71,7 +74,6 @@ class SubmitCsv:
         announcements: Announcements,
         *,
         terms: Terms,
-        url_problem: UrlProblem,
         now: Callable[[], datetime],
         new_id: Callable[[], RequestId],
     ) -> None:
@@ -79,7 +81,6 @@ class SubmitCsv:
         self._objects = objects
         self._announcements = announcements
         self._terms = terms
-        self._url_problem = url_problem
         self._now = now
         self._new_id = new_id
         self._receiving = 0
@@ -108,9 +109,9 @@ class SubmitCsv:
         if isinstance(stored, DryRun):
             await self._clean_up(upload.request_id)
             return stored
-        return await self._commit(*stored, submitter=submitter)
+        return await self._commit(stored, submitter)
 
-    async def _store(self, upload: Upload, body: UploadBody) -> tuple[RequestFile, bytes] | DryRun:
+    async def _store(self, upload: Upload, body: UploadBody) -> Agreed | DryRun:
         received = await receive_csv(body, self._new_intake, objects=self._objects, request_id=upload.request_id)
         if received.options.dry_run:
             return _dry_run(received)
@@ -119,27 +120,29 @@ class SubmitCsv:
             upload.submitter.owner,
             intake=received.intake,
             options=received.options,
+            recipe=self._terms.recipes.recipe(received.options),
             limits=self._terms.limits,
             accepted_at=self._now(),
         )
         await self._objects.put_request(request)
-        return request, received.fingerprint
+        return Agreed(request, received.fingerprint, _notes(received.intake))
 
-    async def _commit(self, request: RequestFile, fingerprint: bytes, *, submitter: Submitter) -> Accepted:
+    async def _commit(self, agreed: Agreed, submitter: Submitter) -> Accepted:
+        request = agreed.request
         try:
-            await self._uploads.accept(request, submitter, fingerprint)
+            await self._uploads.accept(agreed, submitter)
         except BaseException:
             # Whether it was committed may be unknown, so the objects stay until the sweeper can tell.
             await self._leave_to_sweeper(request.request_id)
             raise
         log.info("request accepted", extra={"request_id": request.request_id, "images": request.images_total})
         self._announcements.announce_soon(request)
-        return Accepted(request, replayed=False)
+        return Accepted(request, agreed.notes, replayed=False)
 
-    async def _replay(self, earlier: Earlier, body: UploadBody) -> Accepted:
+    async def _replay(self, earlier: Agreed, body: UploadBody) -> Accepted:
         if await self._in_time(fingerprint_of(body)) != earlier.fingerprint:
             raise KeyMismatch
-        return Accepted(earlier.request, replayed=True)
+        return Accepted(earlier.request, earlier.notes, replayed=True)
 
     async def _in_time(self, work: Awaitable[T]) -> T:
         try:
@@ -165,17 +168,21 @@ class SubmitCsv:
         except DependencyAway as away:
             log.warning("upload is swept when its time is over", extra={"request_id": request_id, "reason": str(away)})
 
-    def _new_intake(self, encoding: str) -> CsvIntake:
+    def _new_intake(self, options: SubmitOptions) -> CsvIntake:
         return CsvIntake(
-            self._terms.rules,
-            encoding=encoding,
-            chunk_size=self._terms.limits.chunk_size,
-            max_images=self._terms.limits.max_images,
-            url_problem=self._url_problem,
+            self._terms.intake,
+            encoding=options.encoding,
+            renditions=self._terms.recipes.rendition_names(options.recipe),
+            count_distinct=options.dry_run,
         )
 
 
 def _dry_run(received: ReceivedCsv) -> DryRun:
-    intake = received.intake
-    refused = intake.is_refused(keep=received.options.on_invalid == "keep")
-    return DryRun(intake.rows, intake.images, intake.findings, valid=not refused)
+    intake, options = received.intake, received.options
+    refused = intake.is_refused(keep=options.on_invalid == "keep")
+    return DryRun(intake, lane_of(intake.chunks, options), valid=not refused)
+
+
+def _notes(intake: CsvIntake) -> Notes:
+    findings = intake.findings
+    return Notes(tuple(findings.listed[:MAX_WARNINGS]), findings.total, intake.carried_over)

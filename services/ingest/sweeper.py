@@ -1,4 +1,4 @@
-"""Finishes what a crash or an outage left undone: requests nobody heard of, and objects that belong to no request."""
+"""Finishes what a crash or an outage left undone: requests nobody heard of, objects of no request, deletions."""
 
 import asyncio
 import logging
@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from services.ingest.delete_request import DeletableRequests, DeleteRequest
 from shared.errors import DependencyAway
 from shared.ids import RequestId
 from shared.kafka.producer import Facts
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 BATCH: Final = 50
 # The announcement beside the answer comes first; sooner than this the sweeper would only repeat it.
 PATIENCE: Final = timedelta(seconds=5)
+# A deletion is at work this long; later it counts as interrupted.
+DELETION_PATIENCE: Final = timedelta(seconds=30)
 
 
 class UnannouncedRequests(Protocol):
@@ -49,12 +52,16 @@ class Sweeper:
         facts: Facts,
         *,
         uploads: AbandonedUploads,
+        deletions: DeletableRequests,
+        delete: DeleteRequest,
         objects: RemovableObjects,
         pause_seconds: float,
         now: Callable[[], datetime],
     ) -> None:
         self._requests = requests
         self._uploads = uploads
+        self._deletions = deletions
+        self._delete = delete
         self._facts = facts
         self._objects = objects
         self._pause_seconds = pause_seconds
@@ -65,7 +72,8 @@ class Sweeper:
         while not stop.is_set():
             announced = await self._unless_away(self.announce)
             removed = await self._unless_away(self.remove_abandoned)
-            if max(announced, removed) < BATCH:
+            deleted = await self._unless_away(self.finish_deletions)
+            if max(announced, removed, deleted) < BATCH:
                 await _wait(stop, self._pause_seconds)
 
     async def announce(self) -> int:
@@ -84,6 +92,13 @@ class Sweeper:
                 await self._objects.remove(request_id)
                 log.info("abandoned upload removed", extra={"request_id": request_id})
         return len(request_ids)
+
+    async def finish_deletions(self) -> int:
+        """Finish deletions that a crash or an outage interrupted; return how many there were."""
+        doomed = await self._deletions.doomed(self._now() - DELETION_PATIENCE, limit=BATCH)
+        for request in doomed:
+            await self._delete.finish(request)
+        return len(doomed)
 
     async def _unless_away(self, step: Callable[[], Awaitable[int]]) -> int:
         try:

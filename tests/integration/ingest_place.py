@@ -29,6 +29,7 @@ from tests.stack import StackForTests
 from tests.waiting import until
 
 BUCKET = "test-ingest"
+IMAGES_BUCKET = "test-ingest-images"
 READY_SECONDS = 60.0
 
 
@@ -89,11 +90,11 @@ class Place:
         await until(is_ready, seconds=READY_SECONDS, what="ingest is ready")
         return ingest
 
-    async def objects(self, prefix: str = "") -> list[str]:
+    async def objects(self, prefix: str = "", *, bucket: str = BUCKET) -> list[str]:
         """The keys below a prefix."""
 
         def keys() -> list[str]:
-            found = self.store._client.list_objects(BUCKET, prefix=prefix, recursive=True)
+            found = self.store._client.list_objects(bucket, prefix=prefix, recursive=True)
             return sorted(item.object_name for item in found if item.object_name)
 
         return await asyncio.to_thread(keys)
@@ -142,6 +143,8 @@ async def place_on(stack: StackForTests) -> AsyncIterator[Place]:
         "KAFKA_REPLICATION_FACTOR": "1",
         "KAFKA_SESSION_TIMEOUT_SECONDS": "6",
         "S3_BUCKET_REQUESTS": BUCKET,
+        "S3_BUCKET_IMAGES": IMAGES_BUCKET,
+        "URL_SIGNING_KEY": "a key for tests only",
         "AUTH": "off",
         "CHUNK_SIZE": "2",
         "WINDOW_CHUNKS": "2",
@@ -151,6 +154,7 @@ async def place_on(stack: StackForTests) -> AsyncIterator[Place]:
     await migrate(settings.database_url.get_secret_value())
     store = open_object_store(settings)
     await store.create_bucket(BUCKET)
+    await store.create_bucket(IMAGES_BUCKET)
     connection = KafkaConnection(settings)
     await create_topics(connection, partitioned("embedded"))
     place = Place(environment, connection, store, Database(settings), EventProducer(connection, "pixelmill/test"))

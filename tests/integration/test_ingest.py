@@ -3,14 +3,21 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from shared.events import ChunkAdvanced, ImageRequested, RequestAccepted
 from shared.ids import LOCAL_OWNER, RequestId
-from shared.topics import IMAGES_REQUESTED_BULK, IMAGES_REQUESTED_EXPRESS, REQUESTS_ACCEPTED, REQUESTS_PROGRESS
-from tests.integration.ingest_place import Place, free_port, place_on
+from shared.topics import (
+    IMAGES_REQUESTED_BULK,
+    IMAGES_REQUESTED_EXPRESS,
+    REQUESTS_ACCEPTED,
+    REQUESTS_DELETED,
+    REQUESTS_PROGRESS,
+)
+from tests.integration.ingest_place import IMAGES_BUCKET, Place, free_port, place_on
 from tests.stack import StackForTests
 from tests.unit.ingest.fakes import GOOD_CSV, csv_of, images_of
 from tests.waiting import until
@@ -181,6 +188,36 @@ async def test_a_trickling_upload_is_cut_and_leaves_nothing(place: Place) -> Non
         except httpx2.TransportError:
             pass  # the connection is closed while the client still sends
     await until(lambda: _is_same(place, before), what="nothing is left of the upload")
+
+
+async def test_a_request_that_has_ended_is_deleted_everywhere(place: Place) -> None:
+    ingest = await place.start()
+    request_id = RequestId((await ingest.post(GOOD_CSV.encode())).json()["request_id"])
+    await place.store.put(IMAGES_BUCKET, f"{request_id}/0/compressed.jpg", b"x", content_type="image/jpeg")
+    async with ingest.client() as client:
+        assert (await client.delete(f"/v1/requests/{request_id}")).status_code == 409
+        ended = "UPDATE ingest.requests SET ended_at = now() WHERE request_id = $1 RETURNING 1"
+        assert await place.value(ended, request_id) == 1
+        assert (await client.delete(f"/v1/requests/{request_id}")).status_code == 204
+        assert (await client.delete(f"/v1/requests/{request_id}")).status_code == 404
+    await place.until_events(REQUESTS_DELETED, request_id, 1)
+    assert await place.objects(f"{request_id}/") == []
+    assert await place.objects(f"{request_id}/", bucket=IMAGES_BUCKET) == []
+    assert await place.value("SELECT count(*) FROM ingest.released_chunks WHERE request_id = $1", request_id) == 0
+
+
+async def test_rules_and_recipes_come_from_files(place: Place, tmp_path: Path) -> None:
+    rules, recipes = tmp_path / "rules.json", tmp_path / "recipes.json"
+    rules.write_text('{"name": {"names": ["Artikel"], "required": false}}')
+    recipes.write_text('{"default": [{"name": "compressed", "quality": 33}], "small": [{"name": "compressed"}]}')
+    ingest = await place.start("api", CSV_RULES_FILE=str(rules), RECIPES_FILE=str(recipes))
+    answer = await ingest.post("Serial Number;Artikel;Image URLs\n1;;https://a.example/1.jpg\n".encode("utf-16"))
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["csv"] == {"encoding": "utf-16", "delimiter": ";", "line_ending": "\n", "bom": True}
+    stored = json.loads(await place.store.get("test-ingest", f"{answer.json()['request_id']}/request.json"))
+    assert stored["recipe"]["renditions"][0]["quality"] == 33
+    refused = await ingest.post(GOOD_CSV.encode(), params={"recipe": "with_thumbnail"})
+    assert (refused.status_code, "default, small" in refused.text) == (422, True)
 
 
 async def _is_same(place: Place, before: list[str]) -> bool:

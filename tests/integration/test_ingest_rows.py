@@ -9,7 +9,9 @@ import pytest
 from deploy.migrate import migrate
 from services.ingest.adapters.postgres_requests import PostgresRequests
 from services.ingest.adapters.postgres_uploads import PostgresUploads
-from services.ingest.csv_upload import Earlier, KeyInUse, Submitter, Upload, UploadTooSlow
+from services.ingest.csv_upload import Agreed, KeyInUse, Notes, Submitter, Upload, UploadTooSlow
+from services.ingest.delete_request import DoomedRequest
+from services.ingest.domain.findings import Finding
 from services.ingest.settings import IngestSettings
 from shared.errors import DependencyAway
 from shared.ids import LOCAL_OWNER, Owner, RequestId
@@ -20,6 +22,7 @@ from tests.stack import StackForTests
 from tests.unit.ingest.fakes import NOON, RequestsInMemory, agreed
 
 LATER = NOON + timedelta(minutes=5)
+NOTES = Notes((Finding(2, 3, "Image URLs", "invalid_url", "é"),), warnings_total=1, carried_over=4)
 FIRST, SECOND = Trigger("requests.accepted.v1", 0, 1), Trigger("requests.accepted.v1", 0, 2)
 
 
@@ -58,7 +61,7 @@ async def accepted(rows: Rows, key: str | None = None) -> RequestFile:
     upload = Upload(new_id(), submitter, LATER)
     assert await rows.begin(upload, NOON) is None
     request = request_named(upload.request_id)
-    await rows.accept(request, submitter, b"print")
+    await rows.accept(Agreed(request, b"print", NOTES), submitter)
     return request
 
 
@@ -71,7 +74,7 @@ async def test_an_accepted_request_is_found_as_it_was_agreed(rows: Rows) -> None
 async def test_a_key_stands_for_its_request_and_its_owner_alone(rows: Rows) -> None:
     request = await accepted(rows, "key")
     again = Upload(new_id(), Submitter(LOCAL_OWNER, "key"), LATER)
-    assert await rows.begin(again, NOON) == Earlier(request, b"print")
+    assert await rows.begin(again, NOON) == Agreed(request, b"print", NOTES)
     assert await rows.begin(Upload(new_id(), Submitter(Owner("other"), "key"), LATER), NOON) is None
 
 
@@ -101,7 +104,7 @@ async def test_an_upload_that_was_swept_cannot_be_accepted(rows: Rows) -> None:
     async with rows.abandoned(LATER + timedelta(seconds=1), limit=10) as request_ids:
         assert list(request_ids) == [upload.request_id]
     with pytest.raises(UploadTooSlow):
-        await rows.accept(request_named(upload.request_id), upload.submitter, b"print")
+        await rows.accept(Agreed(request_named(upload.request_id), b"print", NOTES), upload.submitter)
     assert await rows.find(upload.request_id) is None
 
 
@@ -160,6 +163,32 @@ async def test_a_request_restored_twice_is_there_once_and_counts_as_announced(ro
     assert await rows.find(request.request_id) == request
     async with rows.unannounced(LATER, limit=10, now=LATER) as requests:
         assert list(requests) == []
+
+
+async def test_only_a_request_that_has_ended_is_marked_and_only_by_its_owner(rows: Rows) -> None:
+    name = (await accepted(rows)).request_id
+    assert await rows.mark_deleted(name, LOCAL_OWNER, NOON) == "running"
+    await rows.mark_ended(name, NOON)
+    assert await rows.mark_deleted(name, Owner("other"), NOON) == "unknown"
+    assert await rows.mark_deleted(new_id(), LOCAL_OWNER, NOON) == "unknown"
+    assert [await rows.mark_deleted(name, LOCAL_OWNER, moment) for moment in (NOON, LATER)] == ["marked", "marked"]
+    assert list(await rows.doomed(NOON, limit=10)) == []
+    assert list(await rows.doomed(LATER, limit=10)) == [DoomedRequest(name, LOCAL_OWNER)]
+
+
+async def test_a_request_that_is_marked_goes_with_its_key_and_no_other_does(rows: Rows) -> None:
+    kept, gone = (await accepted(rows)).request_id, (await accepted(rows, "key")).request_id
+    await rows.claim(gone, [0], FIRST)
+    await rows.remove_request(gone)
+    assert await rows.find(gone) is not None
+    await rows.mark_ended(gone, NOON)
+    await rows.mark_deleted(gone, LOCAL_OWNER, NOON)
+    await rows.remove_request(gone)
+    await rows.remove_request(gone)
+    assert await rows.find(gone) is None
+    assert await rows.find(kept) is not None
+    assert list(await rows.doomed(LATER, limit=10)) == []
+    assert await rows.begin(Upload(new_id(), Submitter(LOCAL_OWNER, "key"), LATER), NOON) is None
 
 
 @pytest.mark.stack

@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from services.ingest.adapters.request_json import from_json, to_json
-from shared.ids import RequestId
+from services.ingest.delete_request import DoomedRequest, Marking
+from shared.ids import Owner, RequestId
 from shared.kafka.records import Trigger
 from shared.postgres import Database, load_queries
 from shared.request_files import RequestFile
@@ -42,6 +43,22 @@ class PostgresRequests:
     async def mark_announced(self, request_ids: Sequence[RequestId], now: datetime) -> None:
         async with self._database.connection() as connection:
             await connection.execute(_SQL["mark_announced"], list(request_ids), now)
+
+    async def mark_deleted(self, request_id: RequestId, owner: Owner, now: datetime) -> Marking:
+        async with self._database.connection() as connection:
+            is_marked = await connection.fetchval(_SQL["mark_deleted"], request_id, owner, now)
+        if is_marked is None:
+            return "unknown"
+        return "marked" if is_marked else "running"
+
+    async def remove_request(self, request_id: RequestId) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(_SQL["remove_request"], request_id)
+
+    async def doomed(self, marked_before: datetime, *, limit: int) -> Sequence[DoomedRequest]:
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL["doomed_requests"], marked_before, limit)
+        return [DoomedRequest(RequestId(row["request_id"]), Owner(row["owner"])) for row in rows]
 
     @asynccontextmanager
     async def unannounced(

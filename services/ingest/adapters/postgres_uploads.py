@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 from services.ingest.adapters.request_json import from_json, to_json
-from services.ingest.csv_upload import Earlier, KeyInUse, Submitter, Upload, UploadTooSlow
+from services.ingest.csv_upload import Agreed, KeyInUse, Notes, Submitter, Upload, UploadTooSlow
+from services.ingest.domain.findings import Finding
 from shared.ids import RequestId
 from shared.postgres import Connection, Database, load_queries
-from shared.request_files import RequestFile
 
 _SQL = load_queries("services.ingest.adapters.sql")
 
@@ -19,28 +20,34 @@ class PostgresUploads:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, upload: Upload, now: datetime) -> Earlier | None:
+    async def begin(self, upload: Upload, now: datetime) -> Agreed | None:
         owner, key = upload.submitter
         async with self._database.transaction() as connection:
             if key is not None:
                 row = await connection.fetchrow(_SQL["find_idempotency_key"], owner, key)
                 if row is not None:
-                    return Earlier(from_json(row["request"]), row["fingerprint"])
+                    return Agreed(from_json(row["request"]), row["fingerprint"], _notes_from(row["notes"]))
                 await connection.execute(_SQL["release_expired_key"], owner, key, now)
             begun = await connection.fetchval(_SQL["begin_upload"], upload.request_id, owner, key, upload.expires_at)
             if begun is None:
                 raise KeyInUse
         return None
 
-    async def accept(self, request: RequestFile, submitter: Submitter, fingerprint: bytes) -> None:
+    async def accept(self, agreed: Agreed, submitter: Submitter) -> None:
+        request = agreed.request
         async with self._database.transaction() as connection:
             if await connection.fetchval(_SQL["end_upload"], request.request_id) is None:
                 raise UploadTooSlow
             await connection.execute(
-                _SQL["insert_request"], request.request_id, request.owner, to_json(request), request.accepted_at
+                _SQL["insert_request"],
+                request.request_id,
+                request.owner,
+                to_json(request),
+                request.accepted_at,
+                agreed.notes._asdict(),
             )
             if submitter.idempotency_key is not None:
-                await _insert_key(connection, submitter, request.request_id, fingerprint)
+                await _insert_key(connection, submitter, request.request_id, agreed.fingerprint)
 
     async def forget(self, request_id: RequestId) -> None:
         async with self._database.connection() as connection:
@@ -65,3 +72,8 @@ async def _insert_key(connection: Connection, submitter: Submitter, request_id: 
     )
     if inserted is None:
         raise KeyInUse
+
+
+def _notes_from(document: dict[str, Any]) -> Notes:
+    notes = Notes(**document)
+    return notes._replace(warnings=tuple(Finding(*warning) for warning in notes.warnings))

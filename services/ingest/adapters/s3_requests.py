@@ -23,11 +23,12 @@ class Objects(Protocol):
 
 
 class S3Requests:
-    """Trouble with the server is `DependencyAway`."""
+    """Trouble with the server is `DependencyAway`. `bucket` holds requests, `images_bucket` their pictures."""
 
-    def __init__(self, store: Objects, bucket: str) -> None:
+    def __init__(self, store: Objects, bucket: str, *, images_bucket: str) -> None:
         self._store = store
         self._bucket = bucket
+        self._images_bucket = images_bucket
 
     def writing_input(self, request_id: RequestId) -> AbstractAsyncContextManager[ObjectWriter]:
         return self._store.writing(self._bucket, input_csv(request_id), content_type="text/csv")
@@ -43,6 +44,10 @@ class S3Requests:
 
     async def remove(self, request_id: RequestId) -> None:
         await self._store.delete_all(self._bucket, f"{request_id}/")
+
+    async def remove_all(self, request_id: RequestId) -> None:
+        await self._store.delete_all(self._images_bucket, f"{request_id}/")
+        await self.remove(request_id)
 
     async def request(self, request_id: RequestId) -> RequestFile | None:
         body = await self._found(request_object(request_id))

@@ -2,10 +2,12 @@
 
 from typing import Any, NamedTuple
 
+from services.ingest.domain.csv_intake import CsvIntake
+from services.ingest.domain.csv_text import UTF_16
 from services.ingest.domain.findings import Finding, Findings
-from services.ingest.submit_csv import DryRun
+from services.ingest.submit_csv import Accepted, DryRun
 from shared.ids import RequestId
-from shared.request_files import RequestFile
+from shared.request_files import CsvShape
 
 
 class PublicUrls(NamedTuple):
@@ -36,25 +38,54 @@ def links(request_id: RequestId, urls: PublicUrls) -> dict[str, str]:
     }
 
 
-def accepted_body(request: RequestFile, urls: PublicUrls) -> dict[str, Any]:
+def accepted_body(accepted: Accepted, urls: PublicUrls) -> dict[str, Any]:
+    request, notes, _ = accepted
     return {
         "request_id": request.request_id,
         "state": "pending",
         "rows": request.rows,
         "images_total": request.images_total,
+        "carried_over": notes.carried_over,
+        "csv": _shape_of(request.csv),
+        "warnings": [Finding._asdict(warning) for warning in notes.warnings],
+        "warnings_total": notes.warnings_total,
         "status_url": status_url(request.request_id, urls),
         "links": links(request.request_id, urls),
     }
 
 
 def dry_run_body(outcome: DryRun) -> dict[str, Any]:
+    intake = outcome.intake
     return {
         "dry_run": True,
         "valid": outcome.valid,
-        "rows": outcome.rows,
-        "images_total": outcome.images_total,
-        **errors_of(outcome.findings),
+        "rows": intake.rows,
+        "images_total": intake.images,
+        "carried_over": intake.carried_over,
+        "csv": _found_in(intake),
+        "estimate": {
+            "images": intake.images,
+            "distinct_urls": intake.distinct_urls,
+            "chunks": intake.chunks,
+            "lane": outcome.lane,
+        },
+        **errors_of(intake.findings),
     }
+
+
+def _shape_of(csv: CsvShape) -> dict[str, Any]:
+    """How the file is written, as it was found."""
+    return {
+        "encoding": csv.encoding,
+        "delimiter": csv.delimiter,
+        "line_ending": csv.line_ending,
+        "bom": csv.bom or csv.encoding == UTF_16,
+    }
+
+
+def _found_in(intake: CsvIntake) -> dict[str, Any]:
+    delimiter, line_ending = intake.dialect or (None, None)
+    return {"encoding": intake.encoding, "delimiter": delimiter, "line_ending": line_ending, "bom": intake.bom}
 
 
 def errors_of(findings: Findings) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Options as they arrive: query parameters and form fields, each at most once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from pydantic import ValidationError
@@ -15,7 +15,8 @@ KIND: Final = "invalid-options"
 class GivenOptions:
     """Collects options and judges them; what is wrong is a `Problem` with status 422."""
 
-    def __init__(self, query: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, query: Iterable[tuple[str, str]], *, recipes: Sequence[str]) -> None:
+        self._recipes = recipes
         self._given: dict[str, str] = {}
         for name, value in query:
             self.add(name, value)
@@ -34,6 +35,9 @@ class GivenOptions:
             options = SubmitOptions.model_validate(self._given)
         except ValidationError as error:
             raise _invalid(error) from error
+        if options.recipe not in self._recipes:
+            message = f"There is no such recipe. Recipes are {', '.join(self._recipes)}."
+            raise refused("recipe", "unknown_recipe", message)
         problem = None if options.callback_url is None else url_problem(options.callback_url)
         if problem is not None:
             raise refused("callback_url", "invalid_url", problem)

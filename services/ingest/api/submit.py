@@ -1,20 +1,22 @@
 """`POST /v1/requests`: a CSV in, a request out."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
-from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect
 
 from services.ingest.api.answers import PublicUrls, accepted_body, dry_run_body, status_url
 from services.ingest.api.body_stream import BodyStream
 from services.ingest.api.callers import Auth, owner_of_caller
+from services.ingest.api.content_types import content_type_of, wants_csv
+from services.ingest.api.errors_csv import errors_csv
 from services.ingest.api.given_options import GivenOptions
 from services.ingest.api.refusals import problem_of
 from services.ingest.api.upload_bodies import CsvBody, FormBody
-from services.ingest.csv_upload import SubmissionRefused, Submitter, UploadBody
+from services.ingest.csv_upload import CsvRefused, SubmissionRefused, Submitter, UploadBody
 from services.ingest.submit_csv import Accepted, DryRun, SubmitCsv
 from shared.errors import DependencyAway
 from shared.http.problems import Problem
@@ -41,6 +43,7 @@ class SubmitApi(NamedTuple):
     auth: Auth
     max_upload_bytes: int
     urls: PublicUrls
+    recipes: Sequence[str]
 
 
 def submit_router(submit: SubmitCsv, api: SubmitApi) -> APIRouter:
@@ -53,23 +56,32 @@ def submit_router(submit: SubmitCsv, api: SubmitApi) -> APIRouter:
         openapi_extra={"requestBody": {"content": {"multipart/form-data": _FORM, "text/csv": _CSV}}},
     )
     async def submit_request(request: Request) -> Response:
-        """Submit a CSV as the part `file` of a form, or as the body. Options are form fields or query parameters."""
+        """Submit a CSV as the part `file` of a form, or as the body. Options are form fields or query parameters.
+
+        With `Accept: text/csv` the errors of a refused CSV come back as CSV.
+        """
         enter_trace(request.headers.get("traceparent"))
-        stream = _body_stream(request, api.max_upload_bytes)
-        try:
-            submitter = Submitter(owner_of_caller(api.auth), _idempotency_key(request))
-            outcome = await submit(_upload_body(request, stream, api.max_upload_bytes), submitter)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        except SubmissionRefused as refusal:
-            await stream.discard()
-            raise problem_of(refusal) from refusal
-        except (Problem, DependencyAway):
-            await stream.discard()
-            raise
-        return _answer(outcome, api.urls)
+        return await _submitted(request, submit, api)
 
     return router
+
+
+async def _submitted(request: Request, submit: SubmitCsv, api: SubmitApi) -> Response:
+    stream = _body_stream(request, api.max_upload_bytes)
+    try:
+        submitter = Submitter(owner_of_caller(api.auth), _idempotency_key(request))
+        outcome = await submit(_upload_body(request, stream, api), submitter)
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except SubmissionRefused as refusal:
+        await stream.discard()
+        if isinstance(refusal, CsvRefused) and wants_csv(request):
+            return errors_csv(refusal.findings)
+        raise problem_of(refusal) from refusal
+    except (Problem, DependencyAway):
+        await stream.discard()
+        raise
+    return _answer(outcome, api.urls)
 
 
 def _answer(outcome: Accepted | DryRun, urls: PublicUrls) -> Response:
@@ -78,37 +90,27 @@ def _answer(outcome: Accepted | DryRun, urls: PublicUrls) -> Response:
     headers = {"Location": status_url(outcome.request.request_id, urls)}
     if outcome.replayed:
         headers["Idempotency-Replayed"] = "true"
-    return JSONResponse(accepted_body(outcome.request, urls), 202, headers)
+    return JSONResponse(accepted_body(outcome, urls), 202, headers)
 
 
 def _body_stream(request: Request, max_bytes: int) -> BodyStream:
     declared = request.headers.get("content-length", "")
-    allowed = max_bytes + (FORM_OVERHEAD_BYTES if _media_type(request)[0] == "multipart/form-data" else 0)
-    return BodyStream(request.stream(), declared=int(declared) if declared.isdecimal() else None, max_bytes=allowed)
-
-
-def _upload_body(request: Request, stream: BodyStream, max_bytes: int) -> UploadBody:
-    kind, parameters = _media_type(request)
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise Problem(415, "unsupported-encoding", "Compressed bodies are not taken. Send the CSV as it is.")
-    given = GivenOptions(request.query_params.multi_items())
-    if kind == "text/csv":
-        if b"charset" in parameters and "encoding" not in request.query_params:
-            given.add("encoding", parameters[b"charset"].decode("latin-1"))
-        return CsvBody(stream, given)
-    if kind == "multipart/form-data" and b"boundary" in parameters:
-        return FormBody(stream, given, boundary=parameters[b"boundary"], max_file_bytes=max_bytes)
-    raise Problem(
-        415,
-        "unsupported-media-type",
-        "Send the CSV as the part `file` of a multipart/form-data body, or as a text/csv body.",
-        headers={"Accept-Post": "multipart/form-data, text/csv"},
+    is_form = request.headers.get("content-type", "").lower().startswith("multipart/")
+    return BodyStream(
+        request.stream(),
+        declared=int(declared) if declared.isdecimal() else None,
+        max_bytes=max_bytes + (FORM_OVERHEAD_BYTES if is_form else 0),
     )
 
 
-def _media_type(request: Request) -> tuple[str, dict[bytes, bytes]]:
-    kind, parameters = parse_options_header(request.headers.get("content-type", ""))
-    return kind.decode("latin-1").lower(), parameters
+def _upload_body(request: Request, stream: BodyStream, api: SubmitApi) -> UploadBody:
+    content = content_type_of(request)
+    given = GivenOptions(request.query_params.multi_items(), recipes=api.recipes)
+    if content.kind == "form":
+        return FormBody(stream, given, boundary=content.boundary, max_file_bytes=api.max_upload_bytes)
+    if content.charset is not None and "encoding" not in request.query_params:
+        given.add("encoding", content.charset)
+    return CsvBody(stream, given)
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -37,14 +37,13 @@ class FormBody:
         self._given = given
         self._max_file_bytes = max_file_bytes
         self._events = _part_events(stream.pieces(), MultipartEvents(boundary))
-        self._encoding = ""
+        self._early: SubmitOptions | None = None
 
     async def open(self) -> SubmitOptions:
         if not await self._read_fields():
             raise Problem(422, "no-file", "The form has no part named `file`. Send the CSV as `file`.")
-        options = self._given.parsed()
-        self._encoding = options.encoding
-        return options
+        self._early = self._given.parsed()
+        return self._early
 
     async def pieces(self) -> AsyncIterator[bytes]:
         size = 0
@@ -61,9 +60,11 @@ class FormBody:
 
     def options(self) -> SubmitOptions:
         options = self._given.parsed()
-        if options.encoding != self._encoding:
-            message = "The file is read while it arrives: put `encoding` before `file`, or into the query."
-            raise refused("encoding", "too_late", message)
+        assert self._early is not None
+        for name in ("encoding", "recipe"):
+            if getattr(options, name) != getattr(self._early, name):
+                message = f"The file is read while it arrives: put `{name}` before `file`, or into the query."
+                raise refused(name, "too_late", message)
         return options
 
     async def _read_fields(self) -> bool:

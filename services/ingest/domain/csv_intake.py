@@ -1,14 +1,18 @@
 """A CSV on its way in: bytes in pieces go in, findings and manifest chunks come out. Memory does not grow with it."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from services.ingest.domain.csv_dialect import Dialect, dialect_of
 from services.ingest.domain.csv_rules import CsvRules
-from services.ingest.domain.csv_text import TextDecoder, Unreadable
+from services.ingest.domain.csv_text import UTF_8, TextDecoder, Unreadable
+from services.ingest.domain.distinct_urls import DistinctUrls
+from services.ingest.domain.earlier_outputs import EarlierOutputs, PictureKey, is_output_of_ours
 from services.ingest.domain.findings import Finding, FindingCode, Findings
+from services.ingest.domain.header import Header, read_header
 from services.ingest.domain.manifest import ManifestChunk, ManifestWriter
 from services.ingest.domain.records import Record, RecordReader
-from services.ingest.domain.rows import Header, RowReader, read_header
+from services.ingest.domain.rows import RowReader
 from services.ingest.domain.url_cell import UrlProblem
 from shared.request_files import CsvShape
 
@@ -16,23 +20,36 @@ from shared.request_files import CsvShape
 HEAD_CHARS: Final = 64 * 1024
 
 
+class IntakeTerms(NamedTuple):
+    """What holds for every CSV of a deployment. Without `picture_key` no earlier picture is carried over."""
+
+    rules: CsvRules
+    chunk_size: int
+    max_images: int
+    url_problem: UrlProblem
+    picture_key: PictureKey | None = None
+
+
 class CsvIntake:
-    """Reads one CSV. After a finding that makes the rest unreadable it takes further pieces and ignores them."""
+    """Reads one CSV. After a finding that makes the rest unreadable it takes further pieces and ignores them.
+
+    `renditions` are the names of those that the recipe makes.
+    """
 
     def __init__(
-        self, rules: CsvRules, *, encoding: str, chunk_size: int, max_images: int, url_problem: UrlProblem
+        self, terms: IntakeTerms, *, encoding: str, renditions: Sequence[str], count_distinct: bool = False
     ) -> None:
-        self._rules = rules
-        self._url_problem = url_problem
-        self._encoding = encoding
-        self._max_images = max_images
+        self._terms = terms
+        self._rules = terms.rules
+        self._renditions = renditions
         self._decoder = TextDecoder(encoding)
         self._head: str | None = ""
         self._dialect: Dialect | None = None
         self._records: RecordReader | None = None
         self._header: Header | None = None
         self._row_reader: RowReader | None = None
-        self._manifest = ManifestWriter(chunk_size)
+        self._manifest = ManifestWriter(terms.chunk_size)
+        self._distinct = DistinctUrls() if count_distinct else None
         self._stopped = False
         self.findings = Findings()
         self.rows = 0
@@ -48,6 +65,30 @@ class CsvIntake:
     @property
     def chunks(self) -> int:
         return self._manifest.chunks
+
+    @property
+    def carried_over(self) -> int:
+        """How many images have an earlier output that is used again."""
+        return self._manifest.carried_over
+
+    @property
+    def distinct_urls(self) -> int | None:
+        """About how many distinct URLs there are; None unless they were to be counted."""
+        return None if self._distinct is None else self._distinct.estimate()
+
+    @property
+    def encoding(self) -> str:
+        """The encoding that was found, or else the one that was named."""
+        return self._decoder.encoding
+
+    @property
+    def bom(self) -> bool:
+        return self._decoder.bom
+
+    @property
+    def dialect(self) -> Dialect | None:
+        """Delimiter and line ending; None when nothing could be read."""
+        return self._dialect
 
     def feed(self, data: bytes) -> list[ManifestChunk]:
         """Take the next piece; return the manifest chunks that it filled."""
@@ -67,8 +108,9 @@ class CsvIntake:
         assert self._header is not None
         assert self._dialect is not None
         return CsvShape(
-            encoding=self._encoding,
-            bom=self._decoder.bom,
+            encoding=self.encoding,
+            # The codec of UTF-16 writes the mark itself.
+            bom=self.bom and self.encoding == UTF_8,
             delimiter=self._dialect.delimiter,
             line_ending=self._dialect.line_ending,
             columns=self._header.cells,
@@ -92,7 +134,7 @@ class CsvIntake:
                 return
             text, self._head = self._head, None
             self._dialect = dialect_of(text, self._rules)
-            self._records = RecordReader(self._dialect.delimiter)
+            self._records = RecordReader(self._dialect.delimiter, max_record_chars=self._rules.max_record_chars)
         assert self._records is not None
         for record in self._records.read(text, final=final):
             self._record(record)
@@ -100,34 +142,49 @@ class CsvIntake:
                 return
 
     def _record(self, record: Record) -> None:
+        reader = self._row_reader
         if record.broken is not None:
-            row = None if self._row_reader is None else self.rows + 1
-            self.rows += self._row_reader is not None
+            row = None if reader is None else self.rows + 1
+            self.rows += reader is not None
             self.findings.add(Finding(row, record.line, None, record.broken.code, record.broken.message))
-            self._stopped = record.broken.last or self._row_reader is None
-        elif self._row_reader is None:
+            self._stopped = record.broken.last or reader is None
+        elif reader is None:
             self._start_rows(record)
         else:
-            self._row(record, self._row_reader)
+            self._row(record, reader)
 
     def _start_rows(self, record: Record) -> None:
         self._header = read_header(record.cells, record.line, rules=self._rules, findings=self.findings)
         if self._header is None:
             self._stopped = True
-        else:
-            self._row_reader = RowReader(
-                self._header, rules=self._rules, findings=self.findings, url_problem=self._url_problem
-            )
+            return
+        self._row_reader = RowReader(
+            self._header,
+            rules=self._rules,
+            findings=self.findings,
+            url_problem=self._terms.url_problem,
+            earlier=self._earlier_outputs(self._header.cells),
+        )
+
+    def _earlier_outputs(self, columns: Sequence[str]) -> EarlierOutputs | None:
+        if not is_output_of_ours(columns):
+            return None
+        picture_key = self._terms.picture_key or (lambda _url: None)
+        return EarlierOutputs(columns, renditions=self._renditions, picture_key=picture_key)
 
     def _row(self, record: Record, reader: RowReader) -> None:
         self.rows += 1
         row = reader.row(self.rows, record.line, record.cells)
         if row is not None:
             self._manifest.add(row)
+            if self._distinct is not None:
+                for url in row.urls:
+                    self._distinct.add(url)
         if self.rows > self._rules.max_rows:
             self._stop("too_many_rows", f"More than {self._rules.max_rows} rows. Split the file.", record.line)
-        elif self._manifest.images > self._max_images:
-            self._stop("too_many_images", f"More than {self._max_images} images. Split the file.", record.line)
+        elif self._manifest.images > self._terms.max_images:
+            most = self._terms.max_images
+            self._stop("too_many_images", f"More than {most} images. Split the file.", record.line)
 
     def _unreadable(self, problem: Unreadable) -> None:
         assert self._records is not None

@@ -1,8 +1,8 @@
 """The rules that a CSV must follow, as data: a deployer can change them without code."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Role = Literal["serial", "name", "urls"]
 
@@ -19,25 +19,55 @@ class ColumnRule(_Frozen):
     required: bool = True
     unique: bool = False
     type: Literal["text", "integer"] = "text"
-    max_length: int = Field(default=1000, ge=1)
+    max_length: int = Field(default=1000, ge=1, le=131_072)
 
     @property
     def title(self) -> str:
         return self.names[0]
 
 
-class CsvRules(_Frozen):
-    """Rules for the whole file. Columns that no rule names are allowed and carried through."""
+_SERIAL = ColumnRule(role="serial", names=("Serial Number", "S. No."), unique=True, type="integer", max_length=100)
+_NAME = ColumnRule(role="name", names=("Product Name",))
+_URLS = ColumnRule(role="urls", names=("Image URLs", "Input Image Urls"), max_length=131_072)
 
-    serial: ColumnRule = ColumnRule(
-        role="serial", names=("Serial Number", "S. No."), unique=True, type="integer", max_length=100
-    )
-    name: ColumnRule = ColumnRule(role="name", names=("Product Name",))
-    urls: ColumnRule = ColumnRule(role="urls", names=("Image URLs", "Input Image Urls"), max_length=131_072)
-    max_columns: int = Field(default=256, ge=3)
+
+class CsvRules(_Frozen):
+    """Rules for the whole file. Columns that no rule names are allowed and carried through.
+
+    A file names only what it changes, also within a column.
+    """
+
+    serial: ColumnRule = _SERIAL
+    name: ColumnRule = _NAME
+    urls: ColumnRule = _URLS
+    max_record_chars: int = Field(default=1_000_000, ge=1000, le=4_000_000)
+    max_columns: int = Field(default=256, ge=3, le=16_384)
     max_rows: int = Field(default=1_000_000, ge=1)
     max_urls_per_row: int = Field(default=1000, ge=1)
-    max_url_length: int = Field(default=4096, ge=16)
+    max_url_length: int = Field(default=4096, ge=16, le=131_072)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_columns(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        built_in = {"serial": _SERIAL, "name": _NAME, "urls": _URLS}
+        return {
+            name: {**built_in[name].model_dump(), **value} if name in built_in and isinstance(value, dict) else value
+            for name, value in given.items()
+        }
+
+    @model_validator(mode="after")
+    def _roles_and_names_are_clear(self) -> "CsvRules":
+        if [rule.role for rule in self.columns] != ["serial", "name", "urls"]:
+            raise ValueError("a column's role cannot be changed")
+        names = [normalised(name) for rule in self.columns for name in rule.names]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"the name {twice[0]!r} stands for more than one column, or twice for one")
+        if "" in names:
+            raise ValueError("a column has an empty name")
+        return self
 
     @property
     def columns(self) -> tuple[ColumnRule, ...]:

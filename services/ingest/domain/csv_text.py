@@ -10,10 +10,16 @@ ENCODINGS: Final = (
     "utf-8", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257",
     "iso8859-1", "iso8859-2", "iso8859-5", "iso8859-9", "iso8859-15", "koi8-r", "euc_jp", "euc_kr",
 )  # fmt: skip
-_SAME: Final = {"utf-8-sig": "utf-8", "ascii": "utf-8"}
-_MARK: Final = "\ufeff"
-_UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_ZIP_MARK: Final = b"PK\x03\x04"
+UTF_8: Final = "utf-8"
+# Only with its byte order mark: without one, nothing says which byte comes first.
+UTF_16: Final = "utf-16"
+_SAME: Final = {"utf-8-sig": UTF_8, "ascii": UTF_8}
+_MARKS: Final = (
+    (codecs.BOM_UTF8, UTF_8, UTF_8),
+    (codecs.BOM_UTF16_LE, UTF_16, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, UTF_16, "utf-16-be"),
+)
+_HEAD_BYTES: Final = 4
 
 
 class Unreadable(NamedTuple):
@@ -23,8 +29,13 @@ class Unreadable(NamedTuple):
     message: str
 
 
-_UTF16: Final = Unreadable("encoding", "The file is UTF-16. Save it as UTF-8 (in Excel: CSV UTF-8) and send it again.")
-_ZIP: Final = Unreadable("encoding", "The file is a workbook or a zip archive, no CSV. Export it as CSV in UTF-8.")
+_WORKBOOK: Final = Unreadable(
+    "encoding", "The file is a workbook or a zip archive, no CSV. Export it as CSV in UTF-8 and send that."
+)
+_FOREIGN_HEADS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_NO_MARK: Final = Unreadable(
+    "encoding", "The file is to be UTF-16, but has no byte order mark. Save it as UTF-8, or as UTF-16 with a mark."
+)
 _NUL: Final = Unreadable("nul_character", "A NUL character: this is no CSV text. Remove it, or save the file as UTF-8.")
 
 
@@ -40,51 +51,64 @@ def known_encoding(name: str) -> str | None:
     except (LookupError, UnicodeError, ValueError):
         return None
     found = _SAME.get(found, found)
-    return found if found in ENCODINGS else None
+    return found if found in (*ENCODINGS, UTF_16) else None
 
 
 class TextDecoder:
-    """Decodes pieces of bytes in order. After a problem it must not be used again."""
+    """Decodes pieces of bytes in order. A byte order mark wins over the encoding that was named.
+
+    After a problem it must not be used again. `encoding` and `bom` are final once a text was returned.
+    """
 
     def __init__(self, encoding: str) -> None:
-        self._encoding = encoding
-        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
-        self._bytes_before = 0
-        self._at_start = True
+        self.encoding = encoding
         self.bom = False
+        self._codec = encoding
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._head = b""
+        self._bytes_before = 0
 
     def decode(self, data: bytes, *, final: bool = False) -> Decoded:
         """Return the text of the next piece; up to the place of the problem, if there is one."""
-        if self._at_start and data.startswith(_ZIP_MARK):
-            return Decoded("", _ZIP)
+        if self._decoder is None:
+            data = self._head = self._head + data
+            if len(data) < _HEAD_BYTES and not final:
+                return Decoded("", None)
+            problem = self._look_at_head()
+            if problem is not None:
+                return Decoded("", problem)
+            data, self._head = self._head, b""
+        assert self._decoder is not None
         try:
             text = self._decoder.decode(data, final)
         except UnicodeDecodeError as error:
-            readable = bytes(error.object[: error.start]).decode(self._encoding)
-            return Decoded(self._without_mark(readable), self._misfit(error, len(data)))
-        nul = text.find("\0")
-        if nul >= 0:
-            return Decoded(self._without_mark(text[:nul]), _NUL)
+            readable = bytes(error.object[: error.start]).decode(self._codec)
+            return Decoded(readable, self._misfit(error, len(data)))
         self._bytes_before += len(data)
-        return Decoded(self._without_mark(text), None)
+        nul = text.find("\0")
+        return Decoded(text, None) if nul < 0 else Decoded(text[:nul], _NUL)
 
-    def _without_mark(self, text: str) -> str:
-        if not self._at_start or not text:
-            return text
-        self._at_start = False
-        self.bom = self._encoding == "utf-8" and text.startswith(_MARK)
-        return text.removeprefix(_MARK) if self.bom else text
+    def _look_at_head(self) -> Unreadable | None:
+        """Find out how the file is encoded, and take its byte order mark away."""
+        if self._head.startswith(_FOREIGN_HEADS):
+            return _WORKBOOK
+        for mark, encoding, codec in _MARKS:
+            if self._head.startswith(mark):
+                self.encoding, self._codec, self.bom = encoding, codec, True
+                self._head, self._bytes_before = self._head[len(mark) :], len(mark)
+                break
+        else:
+            if self.encoding == UTF_16:
+                return _NO_MARK
+        self._decoder = codecs.getincrementaldecoder(self._codec)("strict")
+        return None
 
     def _misfit(self, error: UnicodeDecodeError, piece: int) -> Unreadable:
         held_back = len(error.object) - piece
         place = self._bytes_before - held_back + error.start
-        if place == 0 and bytes(error.object[:2]) in _UTF16_MARKS:
-            return Unreadable(
-                "encoding", "The file is UTF-16. Save it as UTF-8 (in Excel: CSV UTF-8) and send it again."
-            )
         byte = error.object[error.start]
         return Unreadable(
             "encoding",
-            f"Byte 0x{byte:02x} at offset {place} does not fit the encoding {self._encoding}. "
+            f"Byte 0x{byte:02x} at offset {place} does not fit the encoding {self.encoding}. "
             "Save the file as UTF-8, or name its encoding with the option `encoding` (for example cp1252).",
         )

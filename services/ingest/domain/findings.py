@@ -12,15 +12,18 @@ FindingCode = Literal[
     "duplicate_column",
     "too_many_columns",
     "column_count",
+    "record_too_long",
     "unterminated_quote",
     "text_after_quote",
     "field_too_long",
     "malformed_record",
     "required",
     "not_an_integer",
-    "too_long",
+    "serial_too_long",
+    "name_too_long",
     "duplicate",
     "invalid_url",
+    "url_too_long",
     "too_many_urls",
     "too_many_rows",
     "too_many_images",
@@ -30,7 +33,7 @@ FINDING_CODES: Final[tuple[FindingCode, ...]] = get_args(FindingCode)
 
 # The cell is understood, only its value breaks a rule: `on_invalid=keep` takes the file all the same.
 TOLERABLE: Final[frozenset[FindingCode]] = frozenset(
-    {"required", "not_an_integer", "too_long", "duplicate", "invalid_url"}
+    {"required", "not_an_integer", "serial_too_long", "name_too_long", "duplicate", "invalid_url", "url_too_long"}
 )
 
 MAX_LISTED: Final = 1000

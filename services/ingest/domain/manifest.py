@@ -24,15 +24,18 @@ class ManifestWriter:
         self._ready: list[ManifestChunk] = []
         self.images = 0
         self.chunks = 0
+        self.carried_over = 0
 
     def add(self, row: Row) -> None:
         # The JSON of a `ManifestImage`, written by hand: a model for each image would cost more than the rest.
-        of_row = (
-            f'"row":{row.row},"line":{row.line},"serial_number":{_quoted(row.serial_number)}'
-            f',"product_name":{_quoted(row.product_name)}'
-        )
-        for slot, url in enumerate(row.urls):
-            self._lines.append(f'{{"index":{self.images},{of_row},"slot":{slot},"url":{_quoted(url)}}}')
+        number, line, serial, name, urls, carried = row
+        of_row = f'"row":{number},"line":{line},"serial_number":{_quoted(serial)},"product_name":{_quoted(name)}'
+        for slot, url in enumerate(urls):
+            earlier = ""
+            if carried and (carry_over := carried[slot]) is not None:
+                earlier = f',"carry_over":{carry_over.model_dump_json()}'
+                self.carried_over += 1
+            self._lines.append(f'{{"index":{self.images},{of_row},"slot":{slot},"url":{_quoted(url)}{earlier}}}')
             self.images += 1
             if len(self._lines) == self._chunk_size:
                 self._cut()

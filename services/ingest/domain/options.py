@@ -5,20 +5,24 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from services.ingest.domain.csv_text import ENCODINGS, known_encoding
+from services.ingest.domain.csv_text import ENCODINGS, UTF_16, known_encoding
 from shared.recipes import OutputFormat
 
 MAX_METADATA_BYTES: Final = 4096
 
 
 class SubmitOptions(BaseModel):
-    """What the submitter asked for; unknown names are refused, so that a typing error is noticed."""
+    """What the submitter asked for; unknown names are refused, so that a typing error is noticed.
+
+    Without `quality` and `format` the recipe says.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     callback_url: str | None = None
-    quality: int = Field(default=50, ge=1, le=95)
-    format: OutputFormat = "keep"
+    recipe: str = "default"
+    quality: int | None = Field(default=None, ge=1, le=95)
+    format: OutputFormat | None = None
     priority: Literal["normal", "low"] = "normal"
     on_invalid: Literal["reject", "keep"] = "reject"
     failed_slots: Literal["keep_url", "empty"] = "keep_url"
@@ -31,7 +35,7 @@ class SubmitOptions(BaseModel):
     def _encoding_is_known(cls, value: str) -> str:
         known = known_encoding(value)
         if known is None:
-            raise ValueError(f"unknown encoding; known are {', '.join(ENCODINGS)}")
+            raise ValueError(f"unknown encoding; known are {', '.join((*ENCODINGS, UTF_16))}")
         return known
 
     @field_validator("metadata", mode="before")

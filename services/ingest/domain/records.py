@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 from services.ingest.domain.findings import FindingCode
 
-# A record that is longer has most likely lost its closing quote.
 MAX_RECORD_CHARS: Final = 1_000_000
 
 _ANY_LINE_ENDING: Final = re.compile(r"\r\n|\r|\n")
@@ -46,8 +45,9 @@ _FIELD_TOO_LONG: Final = Broken("field_too_long", "A cell is longer than 131,072
 class RecordReader:
     """Reads records from pieces of text. Empty lines are no records; lines are counted all the same."""
 
-    def __init__(self, delimiter: str) -> None:
+    def __init__(self, delimiter: str, *, max_record_chars: int = MAX_RECORD_CHARS) -> None:
         self._delimiter = delimiter
+        self._max_chars = max_record_chars
         self._held = ""
         self._lines_before = 0
         self._given_up = False
@@ -69,10 +69,34 @@ class RecordReader:
         text = self._held + text
         complete = len(text) if final else _end_of_last_line(text)
         self._held = text[complete:]
-        yield from self._records(text[:complete], final=final)
-        if len(self._held) > MAX_RECORD_CHARS and not self._given_up:
+        text = text[:complete]
+        # Whether a record is too long, or where an unfinished one starts, is asked only where that can be.
+        if '"' in text or len(text) > self._max_chars:
+            yield from self._records(text, final=final)
+        else:
+            yield from self._plain_records(text)
+        if len(self._held) > self._max_chars and not self._given_up:
             self._given_up = True
-            yield Record(self.line, [], _UNTERMINATED)
+            yield Record(self.line, [], self._too_long(self._held))
+
+    def _plain_records(self, text: str) -> Iterator[Record]:
+        """Records without a quote: every line is one."""
+        line = self._lines_before
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter, strict=True)
+        while True:
+            line += 1
+            self._lines_before = line - 1
+            try:
+                for cells in reader:
+                    self._lines_before = line
+                    if cells:
+                        yield Record(line, cells)
+                    line += 1
+            except csv.Error as error:
+                self._lines_before = line
+                yield Record(line, [], _broken(str(error), lines=1))
+            else:
+                return
 
     def _records(self, text: str, *, final: bool) -> Iterator[Record]:
         lines = io.StringIO(text, newline="")
@@ -95,9 +119,24 @@ class RecordReader:
                 if broken.last:
                     return
             else:
-                if cells:
-                    yield Record(line, cells)
+                yield from self._whole(line, cells, chars=lines.tell() - start)
+                if self._given_up:
+                    return
             start = lines.tell()
+
+    def _whole(self, line: int, cells: list[str], *, chars: int) -> Iterator[Record]:
+        if chars > self._max_chars:
+            self._given_up = True
+            yield Record(line, [], self._too_long(""))
+        elif cells:
+            yield Record(line, cells)
+
+    def _too_long(self, held: str) -> Broken:
+        """Why a record is given up: inside quotes it has most likely lost the closing one."""
+        if held.count('"') % 2:
+            return _UNTERMINATED
+        message = f"The row has more than {self._max_chars} characters. Split it. The rows after it were not read."
+        return Broken("record_too_long", message, last=True)
 
 
 def _end_of_last_line(text: str) -> int:

@@ -7,7 +7,7 @@ from services.ingest.domain.csv_intake import CsvIntake
 from services.ingest.domain.options import SubmitOptions
 from shared.events import Lane
 from shared.ids import Owner, RequestId
-from shared.recipes import default_recipe
+from shared.recipes import Recipe
 from shared.request_files import RequestFile
 
 _IMAGES_PER_EXTENSION: Final = 100_000
@@ -39,6 +39,7 @@ def request_file(
     *,
     intake: CsvIntake,
     options: SubmitOptions,
+    recipe: Recipe,
     limits: Limits,
     accepted_at: datetime,
 ) -> RequestFile:
@@ -55,7 +56,7 @@ def request_file(
         lane=lane_of(intake.chunks, options),
         accepted_at=moment,
         deadline_at=deadline_at(moment, intake.images, base=limits.deadline),
-        recipe=default_recipe(output_format=options.format, quality=options.quality),
+        recipe=recipe,
         csv=intake.shape,
         on_invalid=options.on_invalid,
         failed_slots=options.failed_slots,

@@ -4,18 +4,23 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
-from services.ingest.csv_upload import Earlier, KeyInUse, Submitter, Upload, UploadTooSlow
-from services.ingest.domain.csv_intake import CsvIntake
+from services.ingest.csv_upload import Agreed, KeyInUse, Submitter, Upload, UploadTooSlow
+from services.ingest.delete_request import DoomedRequest, Marking
+from services.ingest.deployer_files import recipe_book
+from services.ingest.domain.csv_intake import CsvIntake, IntakeTerms
 from services.ingest.domain.csv_rules import CsvRules
+from services.ingest.domain.earlier_outputs import PictureKey
 from services.ingest.domain.manifest import ManifestChunk
 from services.ingest.domain.options import SubmitOptions
 from services.ingest.domain.request_terms import Limits, request_file
 from services.ingest.url_judge import url_problem
 from shared.errors import DependencyAway
 from shared.events import Event
-from shared.ids import LOCAL_OWNER, RequestId
+from shared.ids import LOCAL_OWNER, Owner, RequestId
 from shared.kafka.records import Trigger
+from shared.picture_urls import PictureUrls
 from shared.request_files import ManifestImage, RequestFile
 from shared.topics import Topic
 
@@ -23,6 +28,8 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 REQUEST = RequestId("8d3f0b51-5d0c-4f3e-9f5a-0c4b7a1f2e11")
 HEADER = "Serial Number,Product Name,Image URLs\n"
 GOOD_CSV = HEADER + '1,Lamp,https://a.example/1.jpg\n2,Chair,"https://a.example/2.jpg, https://a.example/3.jpg"\n'
+PICTURES = PictureUrls("http://pictures.example", b"a key for tests")
+RECIPES = recipe_book(None)
 LIMITS = Limits(chunk_size=2, window=2, max_images=100, deadline=timedelta(days=1))
 
 
@@ -40,19 +47,36 @@ def taken(text: str | bytes, *, step: int | None = None, **options: object) -> t
 
 
 def new_intake(
-    *, rules: object = None, encoding: object = "utf-8", chunk_size: object = 2, max_images: object = 100
+    *,
+    rules: object = None,
+    encoding: object = "utf-8",
+    chunk_size: object = 2,
+    max_images: object = 100,
+    renditions: object = ("compressed",),
+    picture_key: object = None,
+    count_distinct: object = False,
 ) -> CsvIntake:
-    assert isinstance(encoding, str)
-    assert isinstance(chunk_size, int)
-    assert isinstance(max_images, int)
     known = rules if isinstance(rules, CsvRules) else CsvRules()
-    return CsvIntake(known, encoding=encoding, chunk_size=chunk_size, max_images=max_images, url_problem=url_problem)
+    terms = IntakeTerms(known, cast(int, chunk_size), cast(int, max_images), url_problem, cast(PictureKey, picture_key))
+    return CsvIntake(
+        terms,
+        encoding=cast(str, encoding),
+        renditions=cast(tuple[str, ...], renditions),
+        count_distinct=bool(count_distinct),
+    )
 
 
 def agreed(text: str = GOOD_CSV, *, options: SubmitOptions | None = None, limits: Limits = LIMITS) -> RequestFile:
     intake, _ = taken(text, chunk_size=limits.chunk_size)
+    options = options or SubmitOptions()
     return request_file(
-        REQUEST, LOCAL_OWNER, intake=intake, options=options or SubmitOptions(), limits=limits, accepted_at=NOON
+        REQUEST,
+        LOCAL_OWNER,
+        intake=intake,
+        options=options,
+        recipe=RECIPES.recipe(options),
+        limits=limits,
+        accepted_at=NOON,
     )
 
 
@@ -89,14 +113,15 @@ class RequestsInMemory:
 
     uploads: dict[RequestId, Upload] = field(default_factory=dict)
     requests: dict[RequestId, RequestFile] = field(default_factory=dict)
-    keys: dict[Submitter, Earlier] = field(default_factory=dict)
+    keys: dict[Submitter, Agreed] = field(default_factory=dict)
     announced: dict[RequestId, datetime] = field(default_factory=dict)
     ended: dict[RequestId, datetime] = field(default_factory=dict)
     released: dict[tuple[RequestId, int], Trigger] = field(default_factory=dict)
+    deleted: dict[RequestId, datetime] = field(default_factory=dict)
     is_away: bool = False
     after_commit: Callable[[], None] | None = None
 
-    async def begin(self, upload: Upload, now: datetime) -> Earlier | None:
+    async def begin(self, upload: Upload, now: datetime) -> Agreed | None:
         self._answer()
         if upload.submitter in self.keys:
             return self.keys[upload.submitter]
@@ -106,13 +131,14 @@ class RequestsInMemory:
         self.uploads[upload.request_id] = upload
         return None
 
-    async def accept(self, request: RequestFile, submitter: Submitter, fingerprint: bytes) -> None:
+    async def accept(self, agreed: Agreed, submitter: Submitter) -> None:
         self._answer()
+        request = agreed.request
         if self.uploads.pop(request.request_id, None) is None:
             raise UploadTooSlow
         self.requests[request.request_id] = request
         if submitter.idempotency_key is not None:
-            self.keys[submitter] = Earlier(request, fingerprint)
+            self.keys[submitter] = agreed
         if self.after_commit is not None:
             self.after_commit()
             self._answer()
@@ -145,6 +171,30 @@ class RequestsInMemory:
     async def mark_ended(self, request_id: RequestId, ended_at: datetime) -> None:
         self._answer()
         self.ended.setdefault(request_id, ended_at)
+
+    async def mark_deleted(self, request_id: RequestId, owner: Owner, now: datetime) -> Marking:
+        self._answer()
+        request = self.requests.get(request_id)
+        if request is None or request.owner != owner:
+            return "unknown"
+        if request_id not in self.ended:
+            return "running"
+        self.deleted.setdefault(request_id, now)
+        return "marked"
+
+    async def remove_request(self, request_id: RequestId) -> None:
+        self._answer()
+        if self.deleted.pop(request_id, None) is None:
+            return
+        del self.requests[request_id]
+        self.ended.pop(request_id, None)
+        self.keys = {key: agreed for key, agreed in self.keys.items() if agreed.request.request_id != request_id}
+        self.released = {place: trigger for place, trigger in self.released.items() if place[0] != request_id}
+
+    async def doomed(self, marked_before: datetime, *, limit: int) -> Sequence[DoomedRequest]:
+        self._answer()
+        found = [request_id for request_id, marked_at in self.deleted.items() if marked_at < marked_before]
+        return [DoomedRequest(request_id, self.requests[request_id].owner) for request_id in found[:limit]]
 
     async def mark_announced(self, request_ids: Sequence[RequestId], now: datetime) -> None:
         self._answer()

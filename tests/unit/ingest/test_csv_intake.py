@@ -133,7 +133,7 @@ def test_caps_have_their_own_codes() -> None:
     rules = CsvRules(max_rows=2, max_columns=3, max_urls_per_row=1, max_url_length=30)
     two = '1,a,"https://a.example/1.jpg,https://a.example/2.jpg"'
     intake, _ = taken(csv_of(two, f"2,b,https://a.example/{'x' * 30}", "3,c,https://a.example/1.jpg"), rules=rules)
-    assert [item.code for item in intake.findings.listed] == ["too_many_urls", "invalid_url", "too_many_rows"]
+    assert [item.code for item in intake.findings.listed] == ["too_many_urls", "url_too_long", "too_many_rows"]
     wide, _ = taken(HEADER.strip() + ",more\n1,a,https://a.example/1.jpg,x\n", rules=rules)
     assert [item.code for item in wide.findings.listed] == ["too_many_columns"]
 
@@ -147,7 +147,7 @@ def test_rules_are_data() -> None:
     intake, _ = taken(text, rules=rules)
     assert [(item.row, item.column, item.code) for item in intake.findings.listed] == [
         (2, "SKU", "duplicate"),
-        (3, "SKU", "too_long"),
+        (3, "SKU", "serial_too_long"),
         (3, "Title", "duplicate"),
     ]
 

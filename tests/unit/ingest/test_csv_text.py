@@ -49,16 +49,36 @@ def test_another_encoding_can_be_named() -> None:
     assert (text, result.problem) == ("café €", None)
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
-def test_utf_16_is_refused_with_advice(encoding: str) -> None:
-    data = b"\xff\xfe" + "a,b".encode("utf-16-le") if encoding == "utf-16-le" else "a,b".encode(encoding)
+@pytest.mark.parametrize("step", [1, 2, 3, 100])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("named", ["utf-8", "cp1252", "utf-16"])
+def test_utf_16_is_known_by_its_mark_whatever_was_named(encoding: str, step: int, named: str) -> None:
+    text, result, decoder = decoded("\ufeffaé🪑".encode(encoding), step=step, encoding=named)
+    assert (text, result.problem, decoder.encoding, decoder.bom) == ("aé🪑", None, "utf-16", True)
+
+
+def test_utf_16_without_its_mark_is_refused() -> None:
+    _, result, _ = decoded("a,b".encode("utf-16-le"), encoding="utf-16")
+    assert result.problem is not None
+    assert "no byte order mark" in result.problem.message
+
+
+def test_a_mark_of_utf_8_wins_over_the_encoding_that_was_named() -> None:
+    text, _, decoder = decoded("\ufeffé".encode(), encoding="cp1252")
+    assert (text, decoder.encoding, decoder.bom) == ("é", "utf-8", True)
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfea\x00b", b"\xff\xfe\x00\xd8a\x00"])
+def test_utf_16_that_is_damaged_is_named(data: bytes) -> None:
     _, result, _ = decoded(data, step=100)
     assert result.problem is not None
-    assert "UTF-16" in result.problem.message
+    assert result.problem.code == "encoding"
 
 
-def test_a_workbook_is_recognised() -> None:
-    _, result, _ = decoded(b"PK\x03\x04\x14\x00", step=100)
+@pytest.mark.parametrize("step", [1, 100])
+@pytest.mark.parametrize("data", [b"PK\x03\x04\x14\x00", b"\xd0\xcf\x11\xe0\xa1\xb1"])
+def test_a_workbook_is_recognised(data: bytes, step: int) -> None:
+    _, result, _ = decoded(data, step=step)
     assert result.problem is not None
     assert "Export it as CSV" in result.problem.message
 
@@ -85,7 +105,7 @@ def test_encodings_have_their_usual_names(name: str, canonical: str) -> None:
     assert known_encoding(name) == canonical
 
 
-@pytest.mark.parametrize("name", ["utf-16", "utf-7", "rot13", "idna", "no such", "", "utf\08"])
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-32", "utf-7", "rot13", "idna", "no such", "", "utf\08"])
 def test_encodings_in_which_ascii_is_not_ascii_are_unknown(name: str) -> None:
     assert known_encoding(name) is None
 

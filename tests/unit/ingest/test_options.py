@@ -5,10 +5,11 @@ import pytest
 from services.ingest.api.given_options import GivenOptions
 from services.ingest.domain.options import SubmitOptions
 from shared.http.problems import Problem
+from tests.unit.ingest.fakes import RECIPES
 
 
 def parsed(**given: str) -> SubmitOptions:
-    return GivenOptions(given.items()).parsed()
+    return GivenOptions(given.items(), recipes=RECIPES.names).parsed()
 
 
 def refusal(**given: str) -> tuple[int, list[tuple[str, str]]]:
@@ -20,8 +21,8 @@ def refusal(**given: str) -> tuple[int, list[tuple[str, str]]]:
 def test_nothing_given_means_the_defaults() -> None:
     options = parsed()
     assert (options.quality, options.format, options.priority, options.failed_slots) == (
-        50,
-        "keep",
+        None,
+        None,
         "normal",
         "keep_url",
     )
@@ -42,7 +43,7 @@ def test_all_options_are_read_from_text() -> None:
     ("name", "value"),
     [
         ("quality", "0"), ("quality", "96"), ("quality", "fine"), ("format", "bmp"), ("priority", "high"),
-        ("encoding", "utf-16"), ("callback_url", "ftp://a.example/"), ("callback_url", "https://u:p@a.example/"),
+        ("encoding", "utf-32"), ("recipe", "poster"), ("callback_url", "ftp://a.example/"), ("callback_url", "https://u:p@a.example/"),
         ("metadata", "[]"), ("metadata", "{"), ("metadata", '{"a": NaN}'), ("metadata", '{"a": 1e999}'),
         ("metadata", '{"a": "\\u0000"}'), ("metadata", '{"a": "\\ud800"}'), ("metadata", "[" * 3000),
         ("metadata", '{"a": "' + "x" * 4096 + '"}'), ("nonsense", "1"),
@@ -59,5 +60,5 @@ def test_all_wrong_options_come_back_at_once() -> None:
 
 def test_an_option_given_twice_is_refused() -> None:
     with pytest.raises(Problem, match="not valid") as caught:
-        GivenOptions([("quality", "40"), ("quality", "50")])
+        GivenOptions([("quality", "40"), ("quality", "50")], recipes=RECIPES.names)
     assert caught.value.extra["errors"][0]["code"] == "duplicate_option"

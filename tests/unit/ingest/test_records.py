@@ -63,11 +63,23 @@ def test_an_unterminated_quote_is_given_up_long_before_the_end(step: int | None)
     assert len(records) == 2
 
 
-def test_a_line_without_end_is_given_up() -> None:
+@pytest.mark.parametrize(("start", "code"), [("x", "record_too_long"), ('a,"x', "unterminated_quote")])
+def test_a_record_without_end_is_given_up(start: str, code: str) -> None:
     reader = RecordReader(",")
-    found = list(reader.read("x" * (MAX_RECORD_CHARS + 1)))
-    assert codes(found) == [(1, "unterminated_quote")]
+    found = list(reader.read(start + "x" * MAX_RECORD_CHARS))
+    assert codes(found) == [(1, code)]
     assert list(reader.read("\na,b\n", final=True)) == []
+
+
+@pytest.mark.parametrize("step", [None, 7, 1000])
+def test_a_record_beyond_the_limit_ends_the_reading(step: int | None) -> None:
+    fits, long = "x" * 990, ",".join(["xxxx"] * 400)
+    reader = RecordReader(",", max_record_chars=1000)
+    text = f'{fits}\n"{fits}"\n{long}\na,b\n'
+    pieces = [text] if step is None else [text[start : start + step] for start in range(0, len(text), step)]
+    found = [record for piece in pieces for record in reader.read(piece)]
+    assert codes(found) == [(3, "record_too_long")]
+    assert [record.line for record in found] == [1, 2, 3]
 
 
 def test_a_cell_beyond_the_limit_is_reported() -> None:

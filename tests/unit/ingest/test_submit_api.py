@@ -12,7 +12,7 @@ from services.ingest.api.answers import PublicUrls
 from services.ingest.api.submit import FORM_OVERHEAD_BYTES, SubmitApi, submit_router
 from services.ingest.api.upload_bodies import MAX_FIELD_BYTES
 from shared.http.app import service_app
-from tests.unit.ingest.fakes import GOOD_CSV, HEADER, csv_of
+from tests.unit.ingest.fakes import GOOD_CSV, HEADER, RECIPES, csv_of
 from tests.unit.ingest.test_submit_csv import Ingest
 
 URLS = PublicUrls("http://in.example/", "http://agg.example", "http://note.example")
@@ -21,11 +21,16 @@ CSV = {"Content-Type": "text/csv"}
 
 class Api:
     def __init__(
-        self, *, auth: Literal["required", "off"] = "off", max_bytes: int = 100_000, upload_timeout: float = 60
+        self,
+        *,
+        auth: Literal["required", "off"] = "off",
+        max_bytes: int = 100_000,
+        upload_timeout: float = 60,
+        max_images: int = 100,
     ) -> None:
-        self.ingest = Ingest(upload_timeout=upload_timeout)
+        self.ingest = Ingest(upload_timeout=upload_timeout, max_images=max_images)
         self.app = service_app("ingest", {}, debug=False)
-        self.app.include_router(submit_router(self.ingest.submit, SubmitApi(auth, max_bytes, URLS)))
+        self.app.include_router(submit_router(self.ingest.submit, SubmitApi(auth, max_bytes, URLS, RECIPES.names)))
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx2.AsyncClient]:

@@ -12,12 +12,14 @@ from services.ingest.csv_upload import (
     CsvRefused,
     KeyInUse,
     KeyMismatch,
+    Notes,
     Submitter,
     TooManyUploads,
     Upload,
     UploadBody,
     UploadTooSlow,
 )
+from services.ingest.domain.csv_intake import IntakeTerms
 from services.ingest.domain.csv_rules import CsvRules
 from services.ingest.domain.options import SubmitOptions
 from services.ingest.submit_csv import Accepted, DryRun, SubmitCsv, Terms
@@ -31,6 +33,8 @@ from tests.unit.ingest.fakes import (
     GOOD_CSV,
     LIMITS,
     NOON,
+    PICTURES,
+    RECIPES,
     BodyOf,
     RecordedAnnouncements,
     RequestsInMemory,
@@ -44,16 +48,21 @@ KEYED = Submitter(LOCAL_OWNER, "order-17")
 class Ingest:
     """A `SubmitCsv` among its fakes."""
 
-    def __init__(self, *, upload_timeout: float = 60, uploads_at_once: int = 4) -> None:
+    def __init__(self, *, upload_timeout: float = 60, uploads_at_once: int = 4, max_images: int = 100) -> None:
         self.rows = RequestsInMemory()
         self.store = MemoryObjects()
         self.announcements = RecordedAnnouncements()
         self.submit = SubmitCsv(
             self.rows,
-            S3Requests(self.store, "requests"),
+            S3Requests(self.store, "requests", images_bucket="images"),
             self.announcements,
-            terms=Terms(CsvRules(), LIMITS, timedelta(seconds=upload_timeout), uploads_at_once),
-            url_problem=url_problem,
+            terms=Terms(
+                IntakeTerms(CsvRules(), LIMITS.chunk_size, max_images, url_problem, PICTURES.key_of),
+                LIMITS,
+                RECIPES,
+                timedelta(seconds=upload_timeout),
+                uploads_at_once,
+            ),
             now=lambda: NOON,
             new_id=lambda: RequestId(str(uuid4())),
         )
@@ -154,7 +163,7 @@ async def test_the_same_key_and_body_twice_give_the_same_request() -> None:
     ingest = Ingest()
     first = await ingest.accepted(body_of(), KEYED)
     outcome = await ingest.submit(body_of(), KEYED)
-    assert outcome == Accepted(first, replayed=True)
+    assert outcome == Accepted(first, Notes(), replayed=True)
     assert len(ingest.rows.requests) == 1
     assert ingest.announcements.announced == [first.request_id]
 

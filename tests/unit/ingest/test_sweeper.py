@@ -5,10 +5,11 @@ from datetime import timedelta
 
 from services.ingest.announcements import AT_ONCE, BackgroundAnnouncements
 from services.ingest.csv_upload import Submitter, Upload
-from services.ingest.sweeper import PATIENCE, Sweeper
-from shared.events import RequestAccepted
+from services.ingest.delete_request import DeleteRequest
+from services.ingest.sweeper import DELETION_PATIENCE, PATIENCE, Sweeper
+from shared.events import RequestAccepted, RequestDeleted
 from shared.ids import LOCAL_OWNER, RequestId
-from shared.topics import REQUESTS_ACCEPTED
+from shared.topics import REQUESTS_ACCEPTED, REQUESTS_DELETED
 from tests.unit.ingest.fakes import NOON, REQUEST, RecordedFacts, RequestsInMemory, agreed
 from tests.waiting import until
 
@@ -22,6 +23,9 @@ class RemovedObjects:
     async def remove(self, request_id: RequestId) -> None:
         self.removed.append(request_id)
 
+    async def remove_all(self, request_id: RequestId) -> None:
+        self.removed.append(request_id)
+
 
 class Swept:
     """A sweeper among its fakes, with one accepted request."""
@@ -32,7 +36,14 @@ class Swept:
         self.facts = RecordedFacts()
         self.objects = RemovedObjects()
         self.sweeper = Sweeper(
-            self.rows, self.facts, uploads=self.rows, objects=self.objects, pause_seconds=0.01, now=lambda: self.now
+            self.rows,
+            self.facts,
+            uploads=self.rows,
+            deletions=self.rows,
+            delete=DeleteRequest(self.rows, self.objects, self.facts, now=lambda: self.now),
+            objects=self.objects,
+            pause_seconds=0.01,
+            now=lambda: self.now,
         )
 
     def announced(self) -> list[str]:
@@ -96,6 +107,19 @@ async def test_an_upload_that_never_became_a_request_is_removed() -> None:
     assert await swept.sweeper.remove_abandoned() == 0
     assert swept.objects.removed == ["old"]
     assert list(swept.rows.uploads) == ["running"]
+
+
+async def test_a_deletion_that_was_interrupted_is_finished_by_the_sweeper() -> None:
+    swept = Swept()
+    swept.rows.ended = {REQUEST: NOON}
+    await swept.rows.mark_deleted(REQUEST, LOCAL_OWNER, swept.now)
+    assert await swept.sweeper.finish_deletions() == 0
+    swept.now += DELETION_PATIENCE + timedelta(seconds=1)
+    assert await swept.sweeper.finish_deletions() == 1
+    assert await swept.sweeper.finish_deletions() == 0
+    assert swept.objects.removed == [REQUEST]
+    assert swept.facts.events(REQUESTS_DELETED) == [RequestDeleted(request_id=REQUEST, owner=LOCAL_OWNER)]
+    assert swept.rows.requests == {}
 
 
 async def test_an_announcement_beside_the_answer_is_noted() -> None:

@@ -1,0 +1,74 @@
+"""An output of ours that is posted back: which slots have succeeded before, and where their pictures are.
+
+The names of the columns and the way cells are written are those of the output CSV.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from services.ingest.domain.csv_rules import normalised
+from shared.events import CarriedRendition, CarryOver
+
+OUTPUT_COLUMN: Final = "Output Image URLs"
+STATUSES_COLUMN: Final = "Image Statuses"
+
+PictureKey = Callable[[str], str | None]
+"""The object key behind a picture URL whose signature is ours; None for any other URL."""
+
+_SUCCEEDED: Final = re.compile(r"\s*succeeded(?![a-z_])", re.IGNORECASE)
+_KEY: Final = re.compile(r"(?P<request_id>[^/]+)/(?P<index>[0-9]{1,9})/(?P<rendition>[a-z][a-z0-9_]*)\.[a-z]+")
+# A cell that begins like this has an apostrophe put before it in the output, so that no spreadsheet runs it.
+_NEUTRALISED: Final = re.compile(r"'+ *[=+\-@\t\r\n]")
+
+
+def restored(cell: str) -> str:
+    """A cell as it was before the output neutralised it; any other cell as it is."""
+    return cell[1:] if _NEUTRALISED.match(cell) else cell
+
+
+def is_output_of_ours(columns: Sequence[str]) -> bool:
+    names = {normalised(column) for column in columns}
+    return normalised(OUTPUT_COLUMN) in names and normalised(STATUSES_COLUMN) in names
+
+
+class EarlierOutputs:
+    """Reads the output columns of rows. A slot is carried over when every rendition of the recipe is there."""
+
+    def __init__(self, columns: Sequence[str], *, renditions: Sequence[str], picture_key: PictureKey) -> None:
+        names = [normalised(column) for column in columns]
+        wanted = [normalised(name) for name in _columns_of(renditions)]
+        self._statuses = names.index(normalised(STATUSES_COLUMN))
+        self._places = [names.index(name) for name in wanted if name in names]
+        self._renditions = tuple(renditions)
+        self._picture_key = picture_key
+
+    def of_row(self, cells: Sequence[str], slots: int) -> tuple[CarryOver | None, ...]:
+        """The earlier output of each slot; nothing at all when the columns do not have that many slots."""
+        statuses = restored(cells[self._statuses]).split(",")
+        outputs = [restored(cells[place]).split(",") for place in self._places]
+        if len(self._places) < len(self._renditions) or any(len(cell) != slots for cell in [statuses, *outputs]):
+            return ()
+        return tuple(
+            self._carried([output[slot] for output in outputs]) if _SUCCEEDED.match(status) else None
+            for slot, status in enumerate(statuses)
+        )
+
+    def _carried(self, urls: Sequence[str]) -> CarryOver | None:
+        found: list[CarriedRendition] = []
+        images: set[tuple[str, str]] = set()
+        for name, url in zip(self._renditions, urls, strict=True):
+            key = self._picture_key(url.strip())
+            parts = None if key is None else _KEY.fullmatch(key)
+            if parts is None or parts["rendition"] != name:
+                return None
+            images.add((parts["request_id"], parts["index"]))
+            found.append(CarriedRendition(name=name, key=parts.string))
+        if len(images) != 1:
+            return None
+        request_id, index = images.pop()
+        return CarryOver(request_id=request_id, index=int(index), renditions=tuple(found))
+
+
+def _columns_of(renditions: Sequence[str]) -> list[str]:
+    return [OUTPUT_COLUMN, *(f"{OUTPUT_COLUMN} ({name})" for name in renditions[1:])]

@@ -1,0 +1,44 @@
+"""The header of a CSV: where the known columns are."""
+
+from typing import NamedTuple
+
+from services.ingest.domain.csv_rules import ColumnRule, CsvRules, Role
+from services.ingest.domain.findings import Finding, FindingCode, Findings, shown
+
+
+class Header(NamedTuple):
+    """The header's cells as they stand, and where the known columns are."""
+
+    cells: tuple[str, ...]
+    serial: int
+    name: int
+    urls: int
+
+
+def read_header(cells: list[str], line: int, *, rules: CsvRules, findings: Findings) -> Header | None:
+    """Find the known columns; None, and findings, when one is missing or named twice."""
+    places: dict[Role, list[int]] = {rule.role: [] for rule in rules.columns}
+    for place, cell in enumerate(cells):
+        role = rules.role_of(cell)
+        if role is not None:
+            places[role].append(place)
+    problems = [problem for rule in rules.columns if (problem := _column_problem(rule, places[rule.role], cells))]
+    if len(cells) > rules.max_columns:
+        problems.append(("too_many_columns", None, f"{len(cells)} columns; at most {rules.max_columns} are allowed."))
+    for code, column, message in problems:
+        findings.add(Finding(None, line, column, code, message))
+    if problems:
+        return None
+    return Header(tuple(cells), places["serial"][0], places["name"][0], places["urls"][0])
+
+
+def _column_problem(
+    rule: ColumnRule, places: list[int], cells: list[str]
+) -> tuple[FindingCode, str | None, str] | None:
+    if not places:
+        found = ", ".join(shown(cell) for cell in cells[:20])
+        return "missing_column", rule.title, f"The column {shown(rule.title)} is missing; the header has {found}."
+    if len(places) > 1:
+        names = ", ".join(shown(cells[place]) for place in places)
+        return "duplicate_column", rule.title, f"Several columns are the {shown(rule.title)}: {names}. Keep one."
+    return None
