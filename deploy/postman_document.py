@@ -9,6 +9,17 @@ from typing import Any
 SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 DEFAULT_PORTS = {"ingest": 8081, "aggregator": 8082, "notifier": 8083}
 KEPT_BETWEEN_CALLS = ("request_id", "delivery_id")
+METHODS = ("post", "put", "patch", "get", "delete")
+SUBMIT = ("post", "/v1/requests")
+REMEMBER_THE_REQUEST = {
+    "listen": "test",
+    "script": {
+        "type": "text/javascript",
+        "exec": [
+            "if (pm.response.code === 202) pm.collectionVariables.set('request_id', pm.response.json().request_id)"
+        ],
+    },
+}
 NOT_FOR_USERS = "operations"
 
 Document = Mapping[str, Any]
@@ -39,14 +50,20 @@ def _kept_between_calls() -> Iterator[dict[str, str]]:
 
 
 def _calls(service: str, document: Document) -> Iterator[dict[str, Any]]:
-    """Users' calls first, then those of operators."""
+    """In an order in which they can all be run: users' calls by their paths, deletions, and those of operators."""
     routes = [
         (method, path, operation)
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     ]
-    for method, path, operation in sorted(routes, key=lambda route: NOT_FOR_USERS in route[2].get("tags", ())):
-        yield {"name": f"{method.upper()} {path}", "request": _request(service, method, path, operation)}
+    for method, path, operation in sorted(routes, key=_place):
+        call = {"name": f"{method.upper()} {path}", "request": _request(service, method, path, operation)}
+        yield {**call, "event": [REMEMBER_THE_REQUEST]} if (method, path) == SUBMIT else call
+
+
+def _place(route: tuple[str, str, Document]) -> tuple[bool, bool, str, int]:
+    method, path, operation = route
+    return NOT_FOR_USERS in operation.get("tags", ()), method == "delete", path, METHODS.index(method)
 
 
 def _request(service: str, method: str, path: str, operation: Document) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The user's commands for requests: list, status, delete; and the list of all user's commands."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,12 +12,12 @@ from pixelmill.connecting import connected
 from pixelmill.delivery_commands import deliveries, redeliver
 from pixelmill.display import results, show_json, show_requests
 from pixelmill.download_command import download
-from pixelmill.reporting import reporting
+from pixelmill.reporting import Unusable, reporting
 from pixelmill.request_end import follow_to_the_end, leave_with
 from pixelmill.submit_command import submit
 
 ListedState = Annotated[State | None, typer.Option(help="Only requests in this state.")]
-Since = Annotated[str | None, typer.Option(help="Submitted at or after this time, such as 2026-03-01T00:00:00Z.")]
+Since = Annotated[str | None, typer.Option(help="Submitted at or after this time, 2026-03-01 or 2026-03-01T08:30:00Z.")]
 Until = Annotated[str | None, typer.Option(help="Submitted before this time.")]
 Limit = Annotated[int, typer.Option(min=1, help="How many at most, the newest first.")]
 
@@ -34,7 +35,8 @@ def list_requests(
 ) -> None:
     """List requests, the newest first."""
     with reporting(as_json=as_json), connected() as client:
-        found = client.requests(Wanted(state=state, since=since, until=until), limit=limit)
+        wanted = Wanted(state=state, since=_moment("--since", since), until=_moment("--until", until))
+        found = client.requests(wanted, limit=limit)
         if as_json:
             show_json(found)
         else:
@@ -58,3 +60,14 @@ def delete(request_id: RequestName, *, as_json: AsJson = False) -> None:
             show_json(Part.model_validate({"request_id": request_id, "deleted": True}))
         else:
             results().print(f"Deleted {request_id}", markup=False)
+
+
+def _moment(option: str, text: str | None) -> str | None:
+    """A time as the server takes it; without a zone it is UTC."""
+    if text is None:
+        return None
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise Unusable(f"{option} {text} is not a time, such as 2026-03-01 or 2026-03-01T08:30:00Z.") from None
+    return (given if given.tzinfo else given.replace(tzinfo=UTC)).isoformat()

@@ -35,11 +35,13 @@ def test_each_request_has_a_line_with_its_failures(command: Command) -> None:
 
 def test_filters_are_those_of_the_server(command: Command) -> None:
     command.server.on(LIST, page())
-    ended = command("list", "--state", "failed", "--since", "2026-03-01", "--until", "2026-04-01", "--limit", "5")
+    ended = command(
+        "list", "--state", "failed", "--since", "2026-03-01", "--until", "2026-04-01T08:30:00+02:00", "--limit", "5"
+    )
     assert parse_qs(urlsplit(command.server.asked[0].path).query) == {
         "state": ["failed"],
-        "since": ["2026-03-01"],
-        "until": ["2026-04-01"],
+        "since": ["2026-03-01T00:00:00+00:00"],
+        "until": ["2026-04-01T08:30:00+02:00"],
         "limit": ["5"],
     }
     assert ended.stdout == "There is no such request.\n"
@@ -60,7 +62,7 @@ def test_that_there_are_more_is_said(command: Command) -> None:
     assert "There are more" in command("list", "--limit", "1").stdout
 
 
-@pytest.mark.parametrize("options", [["--state", "lost"], ["--limit", "0"]])
+@pytest.mark.parametrize("options", [["--state", "lost"], ["--limit", "0"], ["--since", "spring"]])
 def test_wrong_filters_are_usage_errors(command: Command, options: list[str]) -> None:
     assert command("list", *options).exit_code == 2
     assert command.server.asked == []
