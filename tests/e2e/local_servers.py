@@ -5,7 +5,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from mimetypes import guess_type
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from PIL import Image
 
@@ -37,22 +40,44 @@ def picture(shade: int) -> bytes:
 
 
 class PictureSource:
-    """Serves `/picture/<n>.jpg`; `/missing/` is 404; `/held/` waits until the gate is open."""
+    """Serves `/picture/<n>.jpg`; `/missing/` is 404; `/held/` waits until the gate is open.
+
+    Paths in `broken` are 404 as long as they are in it. `asked` has every path that was asked for.
+    """
 
     def __init__(self) -> None:
         self.gate = threading.Event()
+        self.broken: set[str] = set()
+        self.asked: list[str] = []
         self._pictures = [picture(shade) for shade in range(8)]
         outer = self
 
         class Handler(Quiet):
             def do_GET(self) -> None:
-                if self.path.startswith("/missing/"):
+                outer.asked.append(self.path)
+                if self.path.startswith("/missing/") or self.path in outer.broken:
                     self.answer(404, b"no such picture")
                     return
                 if self.path.startswith("/held/"):
                     outer.gate.wait(HELD_SECONDS)
                 number = int(self.path.rsplit("/", 1)[-1].split(".")[0])
                 self.answer(200, outer._pictures[number % len(outer._pictures)], "image/jpeg")
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+class FolderSource:
+    """Serves the files of a folder by their names."""
+
+    def __init__(self, folder: Path) -> None:
+        class Handler(Quiet):
+            def do_GET(self) -> None:
+                file = folder / Path(unquote(self.path)).name
+                if not file.is_file():
+                    self.answer(404, b"no such picture")
+                    return
+                self.answer(200, file.read_bytes(), guess_type(file.name)[0] or "image/webp")
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"

@@ -86,7 +86,21 @@ class System:
         except (httpx2.TransportError, AssertionError):
             return False
 
-    def output(self, request_id: str) -> str:
-        answer = self.http.get(f"{self.addresses['AGGREGATOR_PUBLIC_URL']}/v1/requests/{request_id}/output.csv")
+    def images(self, request_id: str) -> list[dict[str, Any]]:
+        """What became of every image, in the order of the CSV."""
+        found: list[dict[str, Any]] = []
+        wanted = {"limit": "500"}
+        while True:
+            address = f"{self.addresses['AGGREGATOR_PUBLIC_URL']}/v1/requests/{request_id}/images"
+            answer = self.http.get(address, params=wanted)
+            assert answer.status_code == 200, answer.text
+            found += answer.json()["items"]
+            if answer.json()["next_cursor"] is None:
+                return found
+            wanted["cursor"] = answer.json()["next_cursor"]
+
+    def output(self, request_id: str, name: str = "output.csv") -> str:
+        """One of the CSVs of a request that has ended."""
+        answer = self.http.get(f"{self.addresses['AGGREGATOR_PUBLIC_URL']}/v1/requests/{request_id}/{name}")
         assert answer.status_code == 200, answer.text
         return answer.text
