@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -15,6 +15,7 @@ from services.ingest.api.content_types import content_type_of, wants_csv
 from services.ingest.api.errors_csv import errors_csv
 from services.ingest.api.given_options import GivenOptions
 from services.ingest.api.refusals import problem_of
+from services.ingest.api.submit_document import submission
 from services.ingest.api.upload_bodies import CsvBody, FormBody
 from services.ingest.csv_upload import CsvRefused, SubmissionRefused, Submitter, UploadBody
 from services.ingest.submit_csv import Accepted, DryRun, SubmitCsv
@@ -26,15 +27,6 @@ from shared.trace_context import enter_trace
 FORM_OVERHEAD_BYTES: Final = 256 * 1024
 
 _KEY: Final = re.compile(r"[!-~]{1,255}")
-_CSV: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"}}
-_FORM: Final[dict[str, Any]] = {
-    "schema": {
-        "type": "object",
-        "required": ["file"],
-        "properties": {"file": {"type": "string", "format": "binary"}},
-        "additionalProperties": {"type": "string"},
-    }
-}
 
 
 class SubmitApi(NamedTuple):
@@ -53,7 +45,7 @@ def submit_router(submit: SubmitCsv, api: SubmitApi) -> APIRouter:
         "/v1/requests",
         status_code=202,
         response_class=JSONResponse,
-        openapi_extra={"requestBody": {"content": {"multipart/form-data": _FORM, "text/csv": _CSV}}},
+        openapi_extra=submission(),
     )
     async def submit_request(request: Request) -> Response:
         """Submit a CSV as the part `file` of a form, or as the body. Options are form fields or query parameters.

@@ -19,16 +19,22 @@ class SubmitOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    callback_url: str | None = None
-    recipe: str = "default"
-    quality: int | None = Field(default=None, ge=1, le=95)
-    format: OutputFormat | None = None
-    priority: Literal["normal", "low"] = "normal"
-    on_invalid: Literal["reject", "keep"] = "reject"
-    failed_slots: Literal["keep_url", "empty"] = "keep_url"
-    encoding: str = "utf-8"
-    dry_run: bool = False
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    callback_url: str | None = Field(default=None, description="Webhook to call at the end")
+    recipe: str = Field(default="default", description="Which renditions are made, by the name of the recipe")
+    quality: int | None = Field(default=None, ge=1, le=95, description="Encoder quality; without it the recipe's")
+    format: OutputFormat | None = Field(default=None, description="Format of the pictures; without it the recipe's")
+    priority: Literal["normal", "low"] = Field(default="normal", description="Low goes behind everything else")
+    on_invalid: Literal["reject", "keep"] = Field(
+        default="reject", description="Whether rows that break a rule refuse the file, or are carried along"
+    )
+    failed_slots: Literal["keep_url", "empty"] = Field(
+        default="keep_url", description="What stands in the output where an image failed"
+    )
+    encoding: str = Field(default="utf-8", description="Encoding of the file")
+    dry_run: bool = Field(default=False, description="Check the file, accept nothing")
+    metadata: dict[str, Any] = Field(
+        default_factory=dict, description="A JSON object of at most 4 kB that comes back in status, webhook and event"
+    )
 
     @field_validator("encoding")
     @classmethod
