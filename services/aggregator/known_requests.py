@@ -2,15 +2,18 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
-from services.aggregator.domain.completion import Tally
+from services.aggregator.domain.completion import Standing, Tally
+from services.aggregator.domain.request_list import Place
 from shared.events import EndState
 from shared.ids import Owner, RequestId
-from shared.request_files import RequestFile
+from shared.object_store import ObjectMissing
+from shared.request_files import ManifestImage, RequestFile
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +52,18 @@ class RequestRow:
         """Whether the CSVs are there."""
         return self.assembled_at is not None
 
+    @property
+    def standing(self) -> Standing | None:
+        """How the request stands for good, once it is assembled."""
+        return None if self.tally is None else Standing(self.tally, self.failures_by_host or {})
+
     def images_in_chunk(self, chunk: int) -> int:
         return min(self.chunk_size, self.images_total - chunk * self.chunk_size)
+
+
+def place_of(row: RequestRow) -> Place:
+    """The request's place in lists."""
+    return Place(row.submitted_at, UUID(row.request_id))
 
 
 def row_of(file: RequestFile) -> RequestRow:
@@ -85,6 +98,10 @@ class RequestFiles(Protocol):
         """Read `request.json`; None when there is none."""
         ...
 
+    async def manifest(self, request_id: RequestId, chunk: int) -> Sequence[ManifestImage]:
+        """Read the images of one chunk; raises `ObjectMissing`."""
+        ...
+
 
 class KnownRequests:
     """Rows of requests, inserted on demand; remembers those whose first result is noted."""
@@ -111,6 +128,15 @@ class KnownRequests:
         if file is None:
             raise RequestGone(request_id)
         return file
+
+    async def manifest(self, request_id: RequestId, chunk: int) -> Sequence[ManifestImage]:
+        """The images of one chunk, in order; raises `RequestGone`."""
+        try:
+            return await self._files.manifest(request_id, chunk)
+        except ObjectMissing:
+            # Only of a deleted request a manifest may be missing.
+            await self.file(request_id)
+            raise
 
     async def started(self, request_ids: Collection[RequestId]) -> Mapping[RequestId, int]:
         """Note that these requests have results; return their chunk sizes, without those that are gone."""

@@ -1,5 +1,6 @@
-"""A chunk is complete: record it, and end the request when it was the last."""
+"""A chunk is complete: record it with what the manifest says of it, and end the request when it was the last."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from services.aggregator.known_requests import RequestGone, RequestRow
@@ -7,15 +8,18 @@ from services.aggregator.request_gone import dropped
 from shared.events import ChunkCompleted, EndState
 from shared.ids import RequestId
 from shared.kafka.records import Received, Trigger
+from shared.request_files import ManifestImage
 
 
 class Requests(Protocol):
     async def row(self, request_id: RequestId) -> RequestRow: ...
 
+    async def manifest(self, request_id: RequestId, chunk: int) -> Sequence[ManifestImage]: ...
+
 
 class RecordedChunks(Protocol):
-    async def record_chunk(self, request: RequestRow, chunk: int) -> int:
-        """Record the chunk unless it is recorded; return how many of the request's chunks are."""
+    async def record_chunk(self, request: RequestRow, chunk: int, images: Sequence[ManifestImage]) -> int:
+        """Record the chunk and its images unless it is recorded; return how many of the request's chunks are."""
         ...
 
 
@@ -33,7 +37,8 @@ class OnChunkCompleted:
         event = received.event
         try:
             request = await self._requests.row(event.request_id)
-            recorded = await self._chunks.record_chunk(request, event.chunk)
+            images = await self._requests.manifest(event.request_id, event.chunk)
+            recorded = await self._chunks.record_chunk(request, event.chunk, images)
             if recorded == request.chunks_total:
                 await self._end.reach(request, received.trigger)
         except RequestGone:

@@ -64,6 +64,12 @@ class Results(Protocol):
         """Insert `not_attempted` for every index without a result."""
 
 
+class Images(Protocol):
+    async def fill(self, request: RequestRow) -> None:
+        """Insert what the manifest says of the images of chunks that are not recorded."""
+        ...
+
+
 class CsvFiles(Protocol):
     async def write(self, request: RequestFile, *, with_failures: bool) -> WrittenCsvs:
         """Write output.csv, and failures.csv when asked, from the input, the manifest and the results."""
@@ -79,6 +85,7 @@ class RequestEnd:
         ends: Ends,
         results: Results,
         *,
+        images: Images,
         csvs: CsvFiles,
         facts: Facts,
         now: Callable[[], datetime],
@@ -86,6 +93,7 @@ class RequestEnd:
         self._requests = requests
         self._ends = ends
         self._results = results
+        self._images = images
         self._csvs = csvs
         self._facts = facts
         self._now = now
@@ -108,6 +116,7 @@ class RequestEnd:
             code, message = _NOT_ATTEMPTED[state]
             await self._results.fill_missing(request, code=code, message=message)
             tally = await self._results.tally(request_id)
+        await self._images.fill(request)
         csvs = await self._csvs.write(await self._requests.file(request_id), with_failures=not tally.is_flawless)
         await self._ends.store_assembly(request_id, tally, csvs, at=self._now())
         REQUESTS_ENDED.labels(state).inc()

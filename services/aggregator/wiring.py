@@ -10,14 +10,20 @@ from functools import partial
 from fastapi import APIRouter
 
 from services.aggregator.adapters.kafka_completions import CompletionPublisher
+from services.aggregator.adapters.postgres_deletion import PostgresDeletion
+from services.aggregator.adapters.postgres_images import PostgresImages
+from services.aggregator.adapters.postgres_listed_requests import PostgresListedRequests
 from services.aggregator.adapters.postgres_requests import PostgresRequests
 from services.aggregator.adapters.postgres_results import PostgresResults
+from services.aggregator.adapters.postgres_standings import PostgresStandings
 from services.aggregator.adapters.s3_outputs import S3Outputs
 from services.aggregator.adapters.s3_requests import S3Requests
+from services.aggregator.api.csvs import csv_router
+from services.aggregator.api.images import ImagePages, images_router
 from services.aggregator.api.links import Links
 from services.aggregator.api.pictures import pictures_router
-from services.aggregator.api.results import ImagePages, csv_router, images_router
-from services.aggregator.api.status import Statuses, status_router
+from services.aggregator.api.status import status_router
+from services.aggregator.api.statuses import Statuses
 from services.aggregator.domain.completion import Places
 from services.aggregator.known_requests import KnownRequests
 from services.aggregator.on_cancel_requested import OnCancelRequested
@@ -27,9 +33,18 @@ from services.aggregator.on_image_processed import ChunkTable, OnImageProcessed
 from services.aggregator.on_request_accepted import OnRequestAccepted
 from services.aggregator.on_request_assembled import OnRequestAssembled
 from services.aggregator.on_request_completed import OnRequestCompleted
+from services.aggregator.on_request_deleted import OnRequestDeleted
 from services.aggregator.request_end import RequestEnd
+from services.aggregator.request_images import RequestImages
 from services.aggregator.settings import AggregatorSettings
-from shared.events import CancelRequested, ChunkCompleted, DeadlinePassed, RequestAccepted, RequestCompleted
+from shared.events import (
+    CancelRequested,
+    ChunkCompleted,
+    DeadlinePassed,
+    RequestAccepted,
+    RequestCompleted,
+    RequestDeleted,
+)
 from shared.http.app import Probe, service_app
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer, Handlers, Handling
@@ -39,7 +54,7 @@ from shared.object_store import ObjectStore, open_object_store
 from shared.picture_urls import PictureUrls
 from shared.postgres import Database
 from shared.process import Role, http_role, run_roles
-from shared.topics import REQUESTS_ACCEPTED, REQUESTS_COMPLETED, REQUESTS_PROGRESS, Topic
+from shared.topics import REQUESTS_ACCEPTED, REQUESTS_COMPLETED, REQUESTS_DELETED, REQUESTS_PROGRESS, Topic
 
 SERVICE = "aggregator"
 SOURCE = f"pixelmill/{SERVICE}"
@@ -141,7 +156,8 @@ def _finisher(parts: Parts) -> RoleParts:
     settings, requests = parts.settings, parts.requests()
     picture_url = parts.picture_urls.url
     csvs = S3Outputs(parts.store, settings.s3_bucket_requests, parts.results, picture_url=picture_url)
-    end = RequestEnd(requests, parts.rows, parts.results, csvs=csvs, facts=parts.producer, now=now)
+    images = RequestImages(requests, PostgresImages(parts.database))
+    end = RequestEnd(requests, parts.rows, parts.results, images=images, csvs=csvs, facts=parts.producer, now=now)
     progress: Handlers = {
         ChunkCompleted: OnChunkCompleted(requests, parts.results, end),
         CancelRequested: OnCancelRequested(requests, end),
@@ -149,6 +165,7 @@ def _finisher(parts: Parts) -> RoleParts:
     }
     accepted: Handlers = {RequestAccepted: OnRequestAccepted(requests, end)}
     published: Handlers = {RequestCompleted: OnRequestCompleted(parts.rows, now=now)}
+    deleted: Handlers = {RequestDeleted: OnRequestDeleted(PostgresDeletion(parts.database))}
     flight = settings.requests_in_flight
     return RoleParts(
         runs=(
@@ -162,6 +179,7 @@ def _finisher(parts: Parts) -> RoleParts:
             ),
             _publisher(parts, requests).run,
             _consumer(parts, "completed", REQUESTS_COMPLETED, published, Handling(in_flight=flight)),
+            _consumer(parts, "deleted", REQUESTS_DELETED, deleted, Handling(in_flight=1)),
         )
     )
 
@@ -180,9 +198,9 @@ def _consumer(parts: Parts, role: str, topic: Topic, handlers: Handlers, handlin
 
 def _api(parts: Parts) -> RoleParts:
     settings = parts.settings
-    urls = (settings.ingest_public_url, settings.aggregator_public_url, settings.notifier_public_url)
-    statuses = Statuses(parts.rows, parts.files, parts.results, Links(*(url.rstrip("/") for url in urls)))
-    pages = ImagePages(parts.results, parts.files, parts.picture_urls)
+    links = Links(settings.aggregator_public_url.rstrip("/"), settings.notifier_public_url.rstrip("/"))
+    statuses = Statuses(PostgresListedRequests(parts.database), PostgresStandings(parts.database), links)
+    pages = ImagePages(PostgresImages(parts.database), parts.files, parts.picture_urls)
     valid_for = timedelta(seconds=settings.picture_url_seconds)
     return RoleParts(
         routers=(

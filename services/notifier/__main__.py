@@ -12,11 +12,12 @@ from services.notifier.api.deliveries import deliveries_router
 from services.notifier.courier import Courier
 from services.notifier.domain.signature import WebhookSecret
 from services.notifier.on_request_completed import OnRequestCompleted
+from services.notifier.on_request_deleted import OnRequestDeleted
 from services.notifier.settings import NotifierSettings
-from shared.events import RequestCompleted
+from shared.events import RequestCompleted, RequestDeleted
 from shared.http.app import Probe, service_app
 from shared.kafka.connection import KafkaConnection
-from shared.kafka.consumer import Consumer, Handling
+from shared.kafka.consumer import Consumer, Handlers, Handling
 from shared.kafka.producer import EventProducer
 from shared.kafka.source import kafka_records
 from shared.object_store import open_object_store
@@ -24,7 +25,7 @@ from shared.postgres import Database
 from shared.process import http_role, run_roles
 from shared.safe_http import SafeClient
 from shared.service_command import run_service
-from shared.topics import REQUESTS_COMPLETED
+from shared.topics import REQUESTS_COMPLETED, REQUESTS_DELETED
 
 NAME = "notifier"
 DESCRIPTION = "Tells callback URLs that their request has reached its end. It has one role, so no argument is needed."
@@ -46,8 +47,11 @@ async def run(settings: NotifierSettings, _roles: frozenset[str], stop: asyncio.
         deliveries = PostgresDeliveries(database)
         callbacks = S3Callbacks(store, settings.s3_bucket_requests)
         courier = _courier(client, deliveries, settings)
-        handler = OnRequestCompleted(callbacks, deliveries, courier)
-        consumer = _consumer(connection, handler, producer, in_flight=settings.webhooks_in_flight)
+        handlers: Handlers = {
+            RequestCompleted: OnRequestCompleted(callbacks, deliveries, courier),
+            RequestDeleted: OnRequestDeleted(deliveries),
+        }
+        consumer = _consumer(connection, handlers, producer, in_flight=settings.webhooks_in_flight)
         s3_probe = partial(store.probe, callbacks.bucket)
         probes: dict[str, Probe] = {"kafka": producer.probe, "postgres": database.probe, "s3": s3_probe}
         app = service_app(NAME, probes, debug=settings.pixelmill_env == "dev")
@@ -60,14 +64,13 @@ def _courier(client: SafeClient, deliveries: PostgresDeliveries, settings: Notif
     return Courier(endpoint, deliveries, WebhookSecret.parse(settings.webhook_secret.get_secret_value()))
 
 
-def _consumer(
-    connection: KafkaConnection, handler: OnRequestCompleted, producer: EventProducer, *, in_flight: int
-) -> Consumer:
+def _consumer(connection: KafkaConnection, handlers: Handlers, producer: EventProducer, *, in_flight: int) -> Consumer:
+    group, topics = connection.group(NAME, "completions"), [REQUESTS_COMPLETED, REQUESTS_DELETED]
     return Consumer(
-        kafka_records(connection, group=connection.group(NAME, "completions"), topics=[REQUESTS_COMPLETED]),
-        handlers={RequestCompleted: handler},
+        kafka_records(connection, group=group, topics=topics),
+        handlers=handlers,
         dead_letters=producer,
-        # One request after another with itself: an event that comes twice finds its delivery settled.
+        # The events of a request one after another: one that comes twice finds its delivery settled.
         handling=Handling(in_flight=in_flight, ordered_by_key=True),
     )
 

@@ -43,7 +43,7 @@ class AttemptBook(Protocol):
     """Keeps what became of each attempt."""
 
     async def record(self, delivery_id: DeliveryId, attempt: Attempt) -> DeliveryState:
-        """Add the attempt and return the state of the delivery after it."""
+        """Add the attempt and return the state of the delivery after it; of a deleted one nothing is kept."""
         ...
 
 

@@ -19,7 +19,15 @@ from aiokafka.admin import AIOKafkaAdminClient
 from deploy.migrate import migrate
 from services.aggregator.settings import AggregatorSettings
 from shared import object_keys
-from shared.events import Event, ImageError, ImageProcessed, RequestCompleted, SourceFacts, StoredRendition
+from shared.events import (
+    Event,
+    ImageError,
+    ImageProcessed,
+    RequestCompleted,
+    RequestDeleted,
+    SourceFacts,
+    StoredRendition,
+)
 from shared.ids import LOCAL_OWNER, RequestId
 from shared.kafka.admin import create_topics
 from shared.kafka.cloudevents import decode
@@ -30,13 +38,14 @@ from shared.object_store import ObjectStore, open_object_store
 from shared.postgres import Database
 from shared.recipes import default_recipe
 from shared.request_files import CsvShape, ManifestImage, RequestFile
-from shared.topics import IMAGES_PROCESSED, REQUESTS_ACCEPTED, REQUESTS_COMPLETED, Topic, partitioned
+from shared.topics import IMAGES_PROCESSED, REQUESTS_ACCEPTED, REQUESTS_COMPLETED, REQUESTS_DELETED, Topic, partitioned
 from tests.stack import StackForTests
 from tests.waiting import until
 
 COLUMNS = ("Serial Number", "Product Name", "Image URLs")
 BUCKETS = ("test-requests", "test-images")
 READY_SECONDS = 90.0
+_ACCEPT = "INSERT INTO ingest.requests (request_id, owner, request, accepted_at) VALUES ($1, $2, $3, $4)"
 
 
 @dataclass
@@ -146,6 +155,8 @@ class Place:
         request = _request(images, chunk_size)
         for key, data in _files(request).items():
             await self.store.put(BUCKETS[0], key, data, content_type="application/octet-stream")
+        file = request.file
+        await self.execute(_ACCEPT, file.request_id, file.owner, file.model_dump(mode="json"), file.accepted_at)
         if accepted:
             await self.publish(REQUESTS_ACCEPTED, [request.file.accepted()])
         return request
@@ -203,6 +214,18 @@ class Place:
             await admin.delete_topics([f"{self.connection.group('aggregator', 'stream')}-chunks-changelog"])
         finally:
             await admin.close()
+
+    async def delete(self, request: Request) -> None:
+        """Remove what ingest removes, and say so."""
+        for bucket in BUCKETS:
+            await self.store.delete_all(bucket, f"{request.request_id}/")
+        await self.execute("DELETE FROM ingest.requests WHERE request_id = $1", request.request_id)
+        deleted = RequestDeleted(request_id=request.request_id, owner=request.file.owner)
+        await self.publish(REQUESTS_DELETED, [deleted])
+
+    async def execute(self, sql: str, *arguments: object) -> None:
+        async with self.database.connection() as connection:
+            await connection.execute(sql, *arguments)
 
     async def value(self, sql: str, *arguments: object) -> Any:
         async with self.database.connection() as connection:
@@ -263,7 +286,8 @@ async def place_on(stack: StackForTests) -> AsyncIterator[Place]:
 
 
 def _request(images: int, chunk_size: int) -> Request:
-    now = datetime.now(UTC)
+    moment = datetime.now(UTC)
+    now = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     file = RequestFile(
         request_id=RequestId(str(uuid4())),
         owner=LOCAL_OWNER,

@@ -203,7 +203,7 @@ async def test_a_request_without_a_row_or_a_request_file_holds_nobody_up(place: 
     await place.start("finisher", "api")
     unannounced = await place.submit(3, accepted=False)
     deleted = await place.submit(3, accepted=False)
-    await place.store.delete_all("test-requests", f"{deleted.request_id}/")
+    await place.delete(deleted)
     await place.process([*deleted.results(), *unannounced.results()])
     assert (await place.until_published(unannounced)).images.total == 3
     assert (await place.get(f"/v1/requests/{deleted.request_id}")).status_code == 404

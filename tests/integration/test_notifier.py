@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 
 from deploy.migrate import migrate
 from services.notifier.settings import NotifierSettings
-from shared.events import RequestCompleted
+from shared.events import RequestCompleted, RequestDeleted
 from shared.ids import RequestId
 from shared.kafka.admin import create_topics
 from shared.kafka.connection import KafkaConnection
@@ -25,7 +25,7 @@ from shared.kafka.producer import EventProducer
 from shared.object_keys import request_object
 from shared.object_store import ObjectStore, open_object_store
 from shared.request_files import RequestFile
-from shared.topics import REQUESTS_COMPLETED, UNDECODABLE_DLT, partitioned
+from shared.topics import REQUESTS_COMPLETED, REQUESTS_DELETED, UNDECODABLE_DLT, partitioned
 from tests.scripted_server import Reply, ScriptedServer, scripted_server
 from tests.stack import StackForTests
 from tests.unit.notifier.fakes import NOON, SECRET_TEXT, completed
@@ -155,7 +155,7 @@ async def place_on(stack: StackForTests) -> AsyncIterator[Place]:
     settings = NotifierSettings.model_validate({name.lower(): value for name, value in environment.items()})
     await migrate(environment["DATABASE_URL"])
     connection = KafkaConnection(settings)
-    wanted = {REQUESTS_COMPLETED.name, UNDECODABLE_DLT.name}
+    wanted = {REQUESTS_COMPLETED.name, REQUESTS_DELETED.name, UNDECODABLE_DLT.name}
     await create_topics(connection, [one for one in partitioned(connection.partitioning) if one.name in wanted])
     store = open_object_store(settings)
     await store.create_bucket(settings.s3_bucket_requests)
@@ -223,6 +223,25 @@ async def test_without_a_callback_nothing_is_owed_and_a_deleted_request_is_404(p
     await place.settled(await place.complete(f"{place.receiver.url}/hook"))
     assert await place.deliveries(silent) == []
     assert (await place.get(f"/v1/requests/{deleted.request_id}/deliveries")).status_code == 404
+
+
+async def test_the_deliveries_of_a_deleted_request_go_with_it(place: Place) -> None:
+    place.receiver.on(HOOK, Reply(204))
+    event = await place.complete(f"{place.receiver.url}/hook")
+    await place.settled(event)
+    await place.store.delete_all(place.settings.s3_bucket_requests, f"{event.request_id}/")
+    deleted = RequestDeleted(request_id=event.request_id, owner=event.owner)
+    await place.producer.publish(REQUESTS_DELETED, deleted, deleted)
+    path = f"/v1/requests/{event.request_id}/deliveries"
+
+    async def is_gone() -> bool:
+        return (await place.get(path)).status_code == 404
+
+    await until(is_gone, seconds=30, what="the deliveries are gone")
+    await place.publish(event)
+    await place.settled(await place.complete(f"{place.receiver.url}/hook"))
+    assert await is_gone()
+    assert len(place.receiver.asked) == 2
 
 
 async def test_a_kill_between_post_and_record_posts_again_under_the_same_webhook_id(place: Place) -> None:

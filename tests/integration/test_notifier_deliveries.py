@@ -67,6 +67,16 @@ async def test_what_was_delivered_stays_so(records: Records) -> None:
     assert await records.record(delivery.delivery_id, BAD) == "delivered"
 
 
+async def test_what_is_forgotten_twice_is_gone_and_an_attempt_under_way_brings_nothing_back(records: Records) -> None:
+    delivery, other = await records.owe(owed()), await records.owe(owed())
+    await records.record(delivery.delivery_id, BAD)
+    await records.forget(delivery.request_id)
+    await records.forget(delivery.request_id)
+    assert await records.record(delivery.delivery_id, GOOD) == "delivered"
+    assert await records.find(delivery.delivery_id) is None
+    assert await records.find(other.delivery_id) is not None
+
+
 async def test_what_is_unknown_is_not_found(records: Records) -> None:
     assert await records.find(DeliveryId(str(uuid4()))) is None
     assert list(await records.of_request(RequestId(str(uuid4())))) == []

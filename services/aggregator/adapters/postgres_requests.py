@@ -39,7 +39,7 @@ class PostgresRequests:
     async def find(self, request_id: RequestId) -> RequestRow | None:
         async with self._database.connection() as connection:
             row = await connection.fetchrow(_SQL["find_request"], request_id)
-        return None if row is None else _request(row)
+        return None if row is None else request_row(row)
 
     async def start(self, request_ids: Collection[RequestId], *, at: datetime) -> Mapping[RequestId, int]:
         async with self._database.connection() as connection:
@@ -73,14 +73,15 @@ class PostgresRequests:
     async def mark_completion(self, request_id: RequestId, *, trigger: Trigger, at: datetime) -> RequestRow | None:
         async with self._database.connection() as connection:
             row = await connection.fetchrow(_SQL["mark_completion"], request_id, str(trigger), at)
-        return None if row is None else _request(row)
+        return None if row is None else request_row(row)
 
     async def set_published(self, request_id: RequestId, *, at: datetime) -> None:
         async with self._database.connection() as connection:
             await connection.execute(_SQL["set_published"], request_id, at)
 
 
-def _request(row: Mapping[str, Any]) -> RequestRow:
+def request_row(row: Mapping[str, Any]) -> RequestRow:
+    """A row of `aggregator.requests`."""
     return RequestRow(
         request_id=RequestId(str(row["request_id"])),
         owner=Owner(row["owner"]),

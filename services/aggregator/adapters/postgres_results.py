@@ -1,12 +1,14 @@
 """Result rows and recorded chunks in Postgres."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from services.aggregator.adapters.postgres_images import insert_images
 from services.aggregator.domain.completion import Tally, TallyLine, tally_of
-from services.aggregator.domain.merged_rows import ImageOutcome
+from services.aggregator.domain.merged_rows import ImageOutcome, failures_by_host
 from services.aggregator.domain.progress import ChunkShape
 from services.aggregator.known_requests import RequestRow
 from services.aggregator.on_image_processed import ChunkId, ChunkRows, Results
@@ -15,9 +17,11 @@ from shared.ids import RequestId
 from shared.image_errors import ImageErrorCode
 from shared.kafka.records import Received
 from shared.postgres import Database, load_queries
+from shared.request_files import ManifestImage
 
 _RENDITIONS = TypeAdapter(tuple[StoredRendition, ...])
 _SQL = load_queries("services.aggregator.adapters.sql")
+_FAILURES = _SQL["chunk_failures"]
 
 
 class PostgresResults:
@@ -40,11 +44,14 @@ class PostgresResults:
             for row in found
         }
 
-    async def record_chunk(self, request: RequestRow, chunk: int) -> int:
-        first_index, images = chunk * request.chunk_size, request.images_in_chunk(chunk)
+    async def record_chunk(self, request: RequestRow, chunk: int, images: Sequence[ManifestImage]) -> int:
+        request_id, place = request.request_id, (chunk * request.chunk_size, request.images_in_chunk(chunk))
         async with self._database.transaction() as connection:
-            await connection.execute(_SQL["record_chunk"], request.request_id, chunk, first_index, images)
-            recorded: int = await connection.fetchval(_SQL["count_recorded_chunks"], request.request_id)
+            await insert_images(connection, request_id, images)
+            failed = {row["index"]: row["error_code"] for row in await connection.fetch(_FAILURES, request_id, *place)}
+            codes, hosts = dict(Counter(failed.values())), failures_by_host(images, failed)
+            await connection.execute(_SQL["record_chunk"], request_id, chunk, *place, codes, hosts)
+            recorded: int = await connection.fetchval(_SQL["count_recorded_chunks"], request_id)
         return recorded
 
     async def fill_missing(self, request: RequestRow, *, code: ImageErrorCode, message: str) -> None:
@@ -56,26 +63,11 @@ class PostgresResults:
             rows = await connection.fetch(_SQL["tally"], request_id)
         return tally_of(TallyLine(**dict(row)) for row in rows)
 
-    async def progress(self, request_id: RequestId) -> Tally:
-        """What became of the images so far."""
-        async with self._database.connection() as connection:
-            sums = await connection.fetchrow(_SQL["progress"], request_id)
-            codes = await connection.fetch(_SQL["failures_by_code"], request_id)
-        return Tally(**dict(sums), failures_by_code={row["error_code"]: row["images"] for row in codes})
-
     async def after(self, request_id: RequestId, index: int, *, limit: int) -> Sequence[ImageOutcome]:
         """The next results by index, for the CSVs."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(_SQL["results_after"], request_id, index, limit)
         return [ImageOutcome(row["index"], row["outcome"], row["error_code"], _keys(row["renditions"])) for row in rows]
-
-    async def page(
-        self, request_id: RequestId, *, after: int, outcome: str | None, code: str | None, limit: int
-    ) -> Sequence[Mapping[str, Any]]:
-        """The next results by index with all that is known of them, filtered."""
-        async with self._database.connection() as connection:
-            rows = await connection.fetch(_SQL["images_page"], request_id, after, outcome, code, limit)
-        return [dict(row) for row in rows]
 
 
 def _keys(renditions: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from services.aggregator.adapters.s3_requests import ReadableObjects, S3Requests
 from services.aggregator.adapters.thread_bridge import ThreadBridge
+from services.aggregator.domain.completion import most_frequent_first
 from services.aggregator.domain.merged_rows import ImageOutcome, MergedRow, host_of, is_blank, merged
 from services.aggregator.domain.output_csv import OutputTable, csv_line
 from services.aggregator.request_end import WrittenCsvs
@@ -25,6 +26,7 @@ from shared.object_store import ObjectWriter
 from shared.request_files import CsvShape, ManifestImage, RequestFile
 
 RESULTS_A_READ = 2000
+HOSTS_KEPT = 100
 PIECE_CHARACTERS = 256 * 1024
 CONTENT_TYPE = "text/csv"
 
@@ -64,10 +66,11 @@ class S3Outputs:
         return WrittenCsvs(output.sha256, failures.sha256 if failures else None, hosts)
 
     async def _open(self, opened: AsyncExitStack, key: str, shape: CsvShape, bridge: ThreadBridge) -> "_CsvSink":
+        written = written_as(shape)
         writer = await opened.enter_async_context(
-            self._store.writing(self._bucket, key, content_type=f"{CONTENT_TYPE}; charset={shape.encoding}")
+            self._store.writing(self._bucket, key, content_type=f"{CONTENT_TYPE}; charset={written.encoding}")
         )
-        return _CsvSink(writer, shape, bridge)
+        return _CsvSink(writer, written, bridge)
 
     def _write_rows(
         self, request: RequestFile, bridge: ThreadBridge, output: "_CsvSink", failures: "_CsvSink | None"
@@ -77,6 +80,7 @@ class S3Outputs:
             next(filter(None, records), []),
             renditions=[rendition.name for rendition in request.recipe.renditions],
             failed_slots=request.failed_slots,
+            needed=(request.csv.serial_column, request.csv.name_column, request.csv.urls_column),
         )
         sinks = [sink for sink in (output, failures) if sink is not None]
         for sink in sinks:
@@ -87,7 +91,7 @@ class S3Outputs:
             hosts.update(host_of(slot.url) for slot in row.slots if slot.outcome == "failed")
         for sink in sinks:
             sink.flush()
-        return dict(hosts)
+        return most_frequent_first(dict(hosts.most_common(HOSTS_KEPT)))
 
     def _merged(
         self, request: RequestFile, records: Iterator[Sequence[str]], bridge: ThreadBridge
@@ -110,8 +114,15 @@ class S3Outputs:
             index = batch[-1].index
 
 
+def written_as(shape: CsvShape) -> CsvShape:
+    """How the output is written: as the input, but what was UTF-16 becomes UTF-8 with a mark, which Excel reads too."""
+    if codecs.lookup(shape.encoding).name.startswith("utf-16"):
+        return shape.model_copy(update={"encoding": "utf-8", "bom": True})
+    return shape
+
+
 class _CsvSink:
-    """Encodes rows as the input was written, and sends them on in pieces. Used in the thread."""
+    """Encodes rows in a dialect, and sends them on in pieces. Used in the thread."""
 
     def __init__(self, writer: ObjectWriter, shape: CsvShape, bridge: ThreadBridge) -> None:
         self._writer = writer

@@ -1,101 +1,91 @@
-"""`GET /v1/requests/{id}`: how far a request is, failures first."""
+"""`GET /v1/requests` and `GET /v1/requests/{id}`: how far requests are."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Protocol
+from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Depends
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.aggregator.api.access import Auth, key_check, known_form, unknown_request
-from services.aggregator.api.links import Links
-from services.aggregator.domain.completion import Tally, byte_counts
-from services.aggregator.domain.status import percent_done, visible_state
-from services.aggregator.known_requests import RequestRow, row_of
-from shared.events import rfc3339
-from shared.ids import RequestId
-from shared.request_files import RequestFile
+from services.aggregator.api.access import (
+    INVALID_PARAMETERS,
+    NO_KEY,
+    UNKNOWN_REQUEST,
+    Auth,
+    caller,
+    invalid_parameter,
+    known_form,
+)
+from services.aggregator.api.status_answer import RequestList, RequestStatus
+from services.aggregator.api.statuses import Statuses
+from services.aggregator.domain.request_list import ListQuery, NotACursor, Place, first_place
+from services.aggregator.domain.status import VisibleState
+from shared.http.documented_problems import problem_answers
+from shared.ids import Owner, RequestId
 
-
-class Rows(Protocol):
-    async def find(self, request_id: RequestId) -> RequestRow | None: ...
-
-
-class Files(Protocol):
-    async def read(self, request_id: RequestId) -> RequestFile | None: ...
-
-
-class Progress(Protocol):
-    async def progress(self, request_id: RequestId) -> Tally: ...
+DEFAULT_PAGE = 50
+LARGEST_PAGE = 500
 
 
-class Statuses:
-    """Finds what is known of a request; `request.json` answers for one whose row is still on its way."""
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the moment is out of range") from None
 
-    def __init__(self, rows: Rows, files: Files, progress: Progress, links: Links) -> None:
-        self._rows = rows
-        self._files = files
-        self._progress = progress
-        self._links = links
 
-    async def find(self, request_id: RequestId) -> RequestRow:
-        """The request; raises the problem `unknown-request`."""
-        row = await self._rows.find(request_id)
-        if row is None and (file := await self._files.read(request_id)) is not None:
-            row = row_of(file)
-        if row is None:
-            raise unknown_request()
-        return row
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
-    async def status(self, request_id: RequestId) -> dict[str, Any]:
-        """The status as it is shown."""
-        request = await self.find(request_id)
-        tally = request.tally or await self._progress.progress(request_id)
-        return _shown(request, tally, self._links.of(request_id))
+
+class RequestFilter(BaseModel):
+    """Which requests are listed. Another parameter is refused, so that a misspelt one is noticed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: VisibleState | None = Field(default=None, description="Only requests in this state.")
+    since: Moment | None = Field(default=None, description="Only requests submitted at this moment or later.")
+    until: Moment | None = Field(default=None, description="Only requests submitted before this moment.")
+    limit: int = Field(default=DEFAULT_PAGE, ge=1, le=LARGEST_PAGE, description="Requests on the page at most.")
+    cursor: str | None = Field(default=None, max_length=200, description="`next_cursor` of the page before.")
+
+    def query(self, owner: Owner) -> ListQuery:
+        """What is looked for; raises the problem `invalid-parameters`."""
+        if self.since is None:
+            return ListQuery(owner, self.limit, self.state, after=self._first())
+        return ListQuery(owner, self.limit, self.state, self.since, self._first())
+
+    def _first(self) -> Place:
+        try:
+            return first_place(until=self.until, cursor=self.cursor)
+        except NotACursor as error:
+            raise invalid_parameter("cursor", "not_a_cursor", str(error)) from error
 
 
 def status_router(statuses: Statuses, *, auth: Auth) -> APIRouter:
-    router = APIRouter(tags=["requests"], dependencies=[Depends(key_check(auth))])
+    router = APIRouter(tags=["requests"])
+    owner_of_caller = caller(auth)
 
-    @router.get("/v1/requests/{request_id}")
-    async def status(request_id: Annotated[RequestId, Depends(known_form)]) -> JSONResponse:
+    @router.get("/v1/requests", summary="List requests", responses=problem_answers({**NO_KEY, **INVALID_PARAMETERS}))
+    async def requests(
+        response: Response,
+        owner: Annotated[Owner, Depends(owner_of_caller)],
+        wanted: Annotated[RequestFilter, Query()],
+    ) -> RequestList:
+        """Your requests, newest first, each as its status shows it. A request is listed from its 202 on."""
+        response.headers["Cache-Control"] = "no-store"
+        return await statuses.listed(wanted.query(owner))
+
+    @router.get(
+        "/v1/requests/{request_id}",
+        summary="Show a request",
+        responses=problem_answers({**NO_KEY, **UNKNOWN_REQUEST}),
+    )
+    async def status(
+        response: Response,
+        owner: Annotated[Owner, Depends(owner_of_caller)],
+        request_id: Annotated[RequestId, Depends(known_form)],
+    ) -> RequestStatus:
         """How far the request is. 100 % means that the CSVs are there."""
-        return JSONResponse(await statuses.status(request_id), headers={"Cache-Control": "no-store"})
+        response.headers["Cache-Control"] = "no-store"
+        return await statuses.status(request_id, owner)
 
     return router
-
-
-def _shown(request: RequestRow, tally: Tally, links: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "request_id": request.request_id,
-        "state": visible_state(
-            end_state=request.end_state if request.is_assembled else None, has_started=request.started_at is not None
-        ),
-        **_numbers(request, tally),
-        "rows": request.rows,
-        "submitted_at": rfc3339(request.submitted_at),
-        "started_at": rfc3339(request.started_at) if request.started_at else None,
-        "completed_at": rfc3339(request.assembled_at) if request.assembled_at else None,
-        "deadline_at": rfc3339(request.deadline_at),
-        "retry_of": request.retry_of,
-        "metadata": dict(request.metadata),
-        "links": links,
-    }
-
-
-def _numbers(request: RequestRow, tally: Tally) -> dict[str, Any]:
-    """Bad news first."""
-    return {
-        "failures": {
-            "by_code": dict(tally.failures_by_code),
-            "by_host": None if request.failures_by_host is None else dict(request.failures_by_host),
-        },
-        "progress": {
-            "percent": percent_done(tally.done, request.images_total, is_assembled=request.is_assembled),
-            "failed": tally.failed,
-            "not_attempted": tally.not_attempted,
-            "succeeded": tally.succeeded,
-            "images_done": tally.done,
-            "images_total": request.images_total,
-        },
-        "bytes": byte_counts(tally).model_dump(mode="json"),
-    }

@@ -42,6 +42,14 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How a request stands. Hosts are those with the most failures; of a running one, those of recorded chunks."""
+
+    tally: Tally
+    failures_by_host: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class EndedRequest:
     """A request whose CSVs are written."""
 

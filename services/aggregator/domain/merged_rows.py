@@ -1,6 +1,7 @@
 """Joins the input's rows with the manifest and the results, all three read once and in order."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -68,6 +69,11 @@ def host_of(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
+
+
+def failures_by_host(images: Iterable[ManifestImage], failed: Collection[int]) -> dict[str, int]:
+    """Count the images whose index is in `failed` under the hosts of their URLs."""
+    return dict(Counter(host_of(image.url) for image in images if image.index in failed))
 
 
 def _numbered_slots(

@@ -1,12 +1,13 @@
 """The output CSV, row by row: the input's row and what became of its images.
 
-A failed slot keeps its exact place. Cells that a spreadsheet would run as a formula get a leading apostrophe, and so
-do cells that begin with one, so that taking one apostrophe away gives the cell back.
+A failed slot keeps its exact place. Cells that a spreadsheet would run as a formula get a leading apostrophe. A cell
+that looks like one that got it gets another, so that taking one apostrophe away gives every cell back.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from shared.events import Outcome
 
@@ -15,7 +16,11 @@ STATUSES_COLUMN = "Image Statuses"
 SLOT_SEPARATOR = ","
 ENCODED_COMMA = "%2C"
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+# Apostrophes, spaces, and what starts a formula; spaces before an apostrophe make the cell plain text.
+_FORMULA: Final = re.compile(r"'* *[=+\-@\t\r\n]")
+_OUTPUT_COLUMNS: Final = re.compile(
+    rf"\s*(?:{re.escape(OUTPUT_COLUMN)}(?: \([^()]*\))?|{re.escape(STATUSES_COLUMN)})\s*", re.IGNORECASE
+)
 
 FailedSlots = Literal["keep_url", "empty"]
 
@@ -39,36 +44,47 @@ class Slot:
 
 
 class OutputTable:
-    """Knows where the output columns stand: after the input's, or in their old place when the input has them."""
+    """The input's columns, then the output's.
 
-    def __init__(self, columns: Sequence[str], *, renditions: Sequence[str], failed_slots: FailedSlots) -> None:
+    Output columns that the input brought, because it is an output that was posted back, are left away: they are
+    written anew. Such an input is `written_by_us`: its cells are neutralised already. `needed` are the places of
+    columns that the request was read from; they stay whatever they are called.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        *,
+        renditions: Sequence[str],
+        failed_slots: FailedSlots,
+        needed: Sequence[int] = (),
+    ) -> None:
         self._renditions = tuple(renditions)
         self._failed_slots = failed_slots
-        self._input_width = len(columns)
-        self._header = list(columns)
-        self._places = [self._place(name) for name in self._output_columns()]
+        old = {place for place, name in enumerate(columns) if place not in needed and _OUTPUT_COLUMNS.fullmatch(name)}
+        self._width = len(columns)
+        self._kept = [place for place in range(self._width) if place not in old]
+        self.written_by_us = {OUTPUT_COLUMN.casefold(), STATUSES_COLUMN.casefold()} <= {
+            columns[place].strip().casefold() for place in old
+        }
+        self._header = [columns[place] for place in self._kept]
+        if self.written_by_us:
+            self._header = self._plain(self._header)
 
     def header(self) -> list[str]:
-        return list(self._header)
+        further = [f"{OUTPUT_COLUMN} ({name})" for name in self._renditions[1:]]
+        return [*self._header, OUTPUT_COLUMN, *further, STATUSES_COLUMN]
 
     def row(self, cells: Sequence[str], slots: Sequence[Slot]) -> list[str]:
-        """The output row; cells beyond the header stay behind the output columns."""
-        row = [*cells[: self._input_width]]
-        row += [""] * (len(self._header) - len(row))
-        for place, value in zip(self._places, self._values(slots), strict=True):
-            row[place] = value
-        return row + list(cells[self._input_width :])
+        """The output row, not neutralised yet; cells beyond the header stay behind the output columns."""
+        own = [cells[place] if place < len(cells) else "" for place in self._kept]
+        beyond = list(cells[self._width :])
+        if self.written_by_us:
+            own, beyond = self._plain(own), self._plain(beyond)
+        return [*own, *self._values(slots), *beyond]
 
-    def _output_columns(self) -> list[str]:
-        further = [f"{OUTPUT_COLUMN} ({name})" for name in self._renditions[1:]]
-        return [OUTPUT_COLUMN, *further, STATUSES_COLUMN]
-
-    def _place(self, name: str) -> int:
-        known = [column.strip().casefold() for column in self._header]
-        if name.casefold() not in known:
-            self._header.append(name)
-            return len(self._header) - 1
-        return known.index(name.casefold())
+    def _plain(self, cells: Sequence[str]) -> list[str]:
+        return [restored(cell) for cell in cells]
 
     def _values(self, slots: Sequence[Slot]) -> list[str]:
         urls = [SLOT_SEPARATOR.join(self._slot(slot, name) for slot in slots) for name in self._renditions]
@@ -82,12 +98,12 @@ class OutputTable:
 
 def neutralised(cell: str) -> str:
     """Make a cell harmless to spreadsheets; `restored` undoes it."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA_STARTS) else cell
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def restored(cell: str) -> str:
     """Undo `neutralised`."""
-    return cell[1:] if cell.startswith("'") else cell
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def csv_line(cells: Sequence[str], *, delimiter: str, line_ending: str) -> str:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from shared.events import EndState
 
-VisibleState = Literal["pending", "processing"] | EndState
+VisibleState = Literal["pending", "processing", "completed", "failed", "cancelled", "expired"]
 
 _NEARLY = 99.9
 

@@ -36,9 +36,12 @@ class PostgresDeliveries:
             return _delivery(await connection.fetchrow(_SQL["delivery"], delivery.delivery_id))
 
     async def record(self, delivery_id: DeliveryId, attempt: Attempt) -> DeliveryState:
-        """Add the attempt and return the state of the delivery after it."""
+        """Add the attempt and return the state of the delivery after it; of a deleted one nothing is kept."""
         async with self._database.transaction() as connection:
-            state = state_after(await connection.fetchval(_SQL["lock_delivery"], delivery_id), attempt)
+            before = await connection.fetchval(_SQL["lock_delivery"], delivery_id)
+            if before is None:
+                return state_after("pending", attempt)
+            state = state_after(before, attempt)
             await connection.execute(
                 _SQL["insert_attempt"],
                 delivery_id,
@@ -52,6 +55,11 @@ class PostgresDeliveries:
             )
             await connection.execute(_SQL["settle_delivery"], delivery_id, state, attempt.at)
         return state
+
+    async def forget(self, request_id: RequestId) -> None:
+        """Remove the deliveries of a request and their attempts."""
+        async with self._database.connection() as connection:
+            await connection.execute(_SQL["delete_deliveries"], request_id)
 
     async def of_request(self, request_id: RequestId) -> Sequence[RecordedDelivery]:
         """All deliveries of a request, oldest first, each with its attempts in order."""

@@ -1,17 +1,20 @@
 """`/v1`: the webhooks owed for a request, what became of each attempt, and trying once more."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Final, Literal, Protocol
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel
 
 from services.notifier.domain.delivery import MANUAL, Delivery, DeliveryId, DeliveryState
 from services.notifier.domain.history import NumberedAttempt, RecordedDelivery
 from shared.events import Timestamp
+from shared.http.documented_problems import problem_answers
 from shared.http.problems import Problem
 from shared.ids import RequestId
+
+_NO_KEY: Final = {401: ("key-required", "There is no API key, and the server wants one.")}
 
 
 class DeliveryRecords(Protocol):
@@ -75,8 +78,14 @@ def deliveries_router(
     """The routes; with `auth` `required` every call is refused, for there are no keys that could be shown."""
     router = APIRouter(prefix="/v1", tags=["deliveries"], dependencies=[Depends(_gate(auth))])
 
-    @router.get("/requests/{request_id}/deliveries")
-    async def deliveries(request_id: str) -> DeliveriesView:
+    @router.get(
+        "/requests/{request_id}/deliveries",
+        summary="List the webhooks of a request",
+        responses=problem_answers({**_NO_KEY, 404: ("unknown-request", "There is no request with this id.")}),
+    )
+    async def deliveries(
+        request_id: Annotated[str, Path(description="The id that submitting gave.")],
+    ) -> DeliveriesView:
         """The webhooks of one request with their attempts; none when no callback URL was given."""
         known = RequestId(_uuid(request_id, "request"))
         found = await records.of_request(known)
@@ -84,8 +93,14 @@ def deliveries_router(
             raise _missing("request", request_id)
         return DeliveriesView(items=[_view(one) for one in found])
 
-    @router.post("/deliveries/{delivery_id}/redeliver")
-    async def redeliver(delivery_id: str) -> DeliveryView:
+    @router.post(
+        "/deliveries/{delivery_id}/redeliver",
+        summary="Deliver a webhook once more",
+        responses=problem_answers({**_NO_KEY, 404: ("unknown-delivery", "There is no delivery with this id.")}),
+    )
+    async def redeliver(
+        delivery_id: Annotated[str, Path(description="The `webhook-id` of the delivery.")],
+    ) -> DeliveryView:
         """Post the same body with the same `webhook-id` once more, now, and say what became of it."""
         known = DeliveryId(_uuid(delivery_id, "delivery"))
         recorded = await _found(records, known)

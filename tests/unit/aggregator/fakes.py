@@ -7,16 +7,19 @@ from typing import TypeVar
 
 from services.aggregator.domain.completion import Tally, TallyLine, tally_of
 from services.aggregator.domain.progress import ChunkProgress, ChunkShape
-from services.aggregator.known_requests import RequestRow, row_of
+from services.aggregator.domain.request_list import ListQuery
+from services.aggregator.known_requests import RequestRow, place_of, row_of
 from services.aggregator.on_image_processed import ChunkId, ChunkRows, Results
 from services.aggregator.request_end import WrittenCsvs
+from shared import object_keys
 from shared.errors import DependencyAway
 from shared.events import EndState, Event, ImageError, ImageProcessed, Outcome, SourceFacts, StoredRendition
 from shared.ids import LOCAL_OWNER, RequestId
 from shared.image_errors import ImageErrorCode
 from shared.kafka.records import Received, Trigger
+from shared.object_store import ObjectMissing
 from shared.recipes import default_recipe
-from shared.request_files import CsvShape, RequestFile
+from shared.request_files import CsvShape, ManifestImage, RequestFile
 from shared.topics import Topic
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -74,6 +77,23 @@ def processed(
     return Received(event, Trigger("images.processed.v1", chunk, offset))
 
 
+def manifest_of(file: RequestFile, chunk: int) -> list[ManifestImage]:
+    """A chunk of a manifest with one image a row."""
+    first = chunk * file.chunk_size
+    return [
+        ManifestImage(
+            index=index,
+            row=index + 1,
+            line=index + 2,
+            slot=0,
+            serial_number=f"{index + 1}",
+            product_name="Cup",
+            url=f"http://shop.example/{index}",
+        )
+        for index in range(first, first + file.images_in_chunk(chunk))
+    ]
+
+
 def received(event: E, offset: int = 0) -> Received[E]:
     return Received(event, Trigger("requests.progress.v1", 0, offset))
 
@@ -103,6 +123,11 @@ class FakeFiles:
         self.reads += 1
         return self.files.get(request_id)
 
+    async def manifest(self, request_id: RequestId, chunk: int) -> Sequence[ManifestImage]:
+        if request_id not in self.files:
+            raise ObjectMissing(object_keys.manifest_chunk(request_id, chunk))
+        return manifest_of(self.files[request_id], chunk)
+
 
 @dataclass
 class FakeRequestRows:
@@ -118,6 +143,9 @@ class FakeRequestRows:
 
     async def find(self, request_id: RequestId) -> RequestRow | None:
         return self.rows.get(request_id)
+
+    async def delete(self, request_id: RequestId) -> None:
+        self.rows.pop(request_id, None)
 
     async def start(self, request_ids: Collection[RequestId], *, at: datetime) -> Mapping[RequestId, int]:
         known = [each for each in request_ids if each in self.rows]
@@ -158,11 +186,31 @@ class FakeRequestRows:
 
 
 @dataclass
+class FakeListedRequests:
+    """Requests as users look for them; keeps what was looked for."""
+
+    rows: dict[RequestId, RequestRow] = field(default_factory=dict)
+    queries: list[ListQuery] = field(default_factory=list)
+
+    def put(self, row: RequestRow) -> None:
+        self.rows[row.request_id] = row
+
+    async def find(self, request_id: RequestId) -> RequestRow | None:
+        return self.rows.get(request_id)
+
+    async def listed(self, query: ListQuery) -> Sequence[RequestRow]:
+        self.queries.append(query)
+        fitting = [row for row in self.rows.values() if row.owner == query.owner and place_of(row) < query.after]
+        return sorted(fitting, key=place_of, reverse=True)[: query.limit]
+
+
+@dataclass
 class FakeResults:
     """Result rows: the first writer of an index wins."""
 
     rows: dict[tuple[RequestId, int], tuple[Outcome, int | None]] = field(default_factory=dict)
     recorded: dict[RequestId, set[int]] = field(default_factory=dict)
+    images: dict[tuple[RequestId, int], ManifestImage] = field(default_factory=dict)
     reads: int = 0
 
     async def record(self, results: Results) -> None:
@@ -184,7 +232,16 @@ class FakeResults:
             for chunk, shape in shapes.items()
         }
 
-    async def record_chunk(self, request: RequestRow, chunk: int) -> int:
+    async def missing_chunks(self, request: RequestRow) -> Sequence[int]:
+        first = {chunk: chunk * request.chunk_size for chunk in range(request.chunks_total)}
+        return [chunk for chunk, index in first.items() if (request.request_id, index) not in self.images]
+
+    async def insert(self, request_id: RequestId, images: Sequence[ManifestImage]) -> None:
+        for image in images:
+            self.images.setdefault((request_id, image.index), image)
+
+    async def record_chunk(self, request: RequestRow, chunk: int, images: Sequence[ManifestImage]) -> int:
+        await self.insert(request.request_id, images)
         self.recorded.setdefault(request.request_id, set()).add(chunk)
         return len(self.recorded[request.request_id])
 

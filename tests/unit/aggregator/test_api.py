@@ -8,19 +8,21 @@ from typing import Any, Literal
 import httpx2
 import pytest
 
+from services.aggregator.api.csvs import csv_router
+from services.aggregator.api.images import ImagePages, images_router
 from services.aggregator.api.links import Links
 from services.aggregator.api.pictures import pictures_router
-from services.aggregator.api.results import ImagePages, csv_router, images_router
-from services.aggregator.api.status import Statuses, status_router
-from services.aggregator.domain.completion import Tally
+from services.aggregator.api.status import status_router
+from services.aggregator.api.statuses import Statuses
+from services.aggregator.domain.completion import Standing, Tally
 from services.aggregator.known_requests import row_of
 from shared import object_keys
 from shared.http.app import service_app
-from shared.ids import RequestId
+from shared.ids import Owner, RequestId
 from shared.object_memory import MemoryObjects
 from shared.picture_urls import PictureUrls
 from shared.request_files import ManifestImage
-from tests.unit.aggregator.fakes import NOON, REQUEST, FakeFiles, FakeRequestRows, request_file
+from tests.unit.aggregator.fakes import NOON, REQUEST, FakeListedRequests, request_file
 
 OTHER = "00000000-0000-4000-8000-000000000000"
 URLS = PictureUrls("https://agg.example", b"key")
@@ -30,8 +32,9 @@ KEY = f"{REQUEST}/0/compressed.jpg"
 class Results:
     """Two results: one failed, one succeeded."""
 
-    async def progress(self, request_id: RequestId) -> Tally:
-        return Tally(succeeded=1, failed=1, bytes_in=100, bytes_out=25, failures_by_code={"timeout": 1})
+    async def standings(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, Standing]:
+        tally = Tally(succeeded=1, failed=1, bytes_in=100, bytes_out=25, failures_by_code={"timeout": 1})
+        return dict.fromkeys(request_ids, Standing(tally, {"b.example": 1}))
 
     async def page(
         self, request_id: RequestId, *, after: int, outcome: str | None, code: str | None, limit: int
@@ -40,8 +43,11 @@ class Results:
         return [each for each in found if each["index"] > after and outcome in (None, each["outcome"])][:limit]
 
     def _result(self, index: int, outcome: str, code: str | None) -> dict[str, Any]:
+        recorded = {"row": 1, "line": 2, "slot": index, "serial_number": "7", "product_name": "Cup"}
+        manifest = {**recorded, "source_url": "http://a"} if index else {"row": None}
         rendition = {"name": "compressed", "key": KEY, "format": "jpeg", "width": 1, "height": 1, "bytes": 9}
         return {
+            **manifest,
             "index": index,
             "outcome": outcome,
             "note": None,
@@ -54,7 +60,13 @@ class Results:
 
 
 class Manifests:
+    """The manifest of the first result's chunk, which is not recorded yet."""
+
+    def __init__(self) -> None:
+        self.read: list[int] = []
+
     async def manifest(self, request_id: RequestId, chunk: int) -> Sequence[ManifestImage]:
+        self.read.append(chunk)
         return [
             ManifestImage(index=index, row=1, line=2, slot=index, serial_number="7", product_name="Cup", url="http://a")
             for index in range(2)
@@ -63,12 +75,13 @@ class Manifests:
 
 class Stage:
     def __init__(self, auth: Literal["required", "off"] = "off") -> None:
-        self.rows, self.store = FakeRequestRows(), MemoryObjects()
-        links = Links("https://in.example", "https://agg.example", "https://not.example")
-        statuses = Statuses(self.rows, FakeFiles(request_file()), Results(), links)
+        self.listed, self.store, self.manifests = FakeListedRequests(), MemoryObjects(), Manifests()
+        self.listed.put(row_of(request_file()))
+        links = Links("https://agg.example", "https://not.example")
+        statuses = Statuses(self.listed, Results(), links)
         self.app = service_app("aggregator", {}, debug=False)
         self.app.include_router(status_router(statuses, auth=auth))
-        self.app.include_router(images_router(statuses, ImagePages(Results(), Manifests(), URLS), auth=auth))
+        self.app.include_router(images_router(statuses, ImagePages(Results(), self.manifests, URLS), auth=auth))
         self.app.include_router(csv_router(statuses, self.store, "requests", auth=auth))
         self.app.include_router(pictures_router(self.store, "images", URLS, valid_for=timedelta(minutes=5)))
 
@@ -78,7 +91,7 @@ class Stage:
             return await client.get(path)
 
     def assemble(self, *, failures: bool = True) -> None:
-        self.rows.rows[REQUEST] = replace(
+        row = replace(
             row_of(request_file()),
             started_at=NOON,
             end_state="completed",
@@ -88,15 +101,36 @@ class Stage:
             output_sha256="aa",
             failures_sha256="bb" if failures else None,
         )
+        self.listed.put(row)
         for key in (object_keys.output_csv(REQUEST), object_keys.failures_csv(REQUEST)):
             self.store.objects["requests", key] = key.encode()
 
 
-async def test_an_accepted_request_is_known_before_it_has_a_row() -> None:
-    answer = await Stage().get(f"/v1/requests/{REQUEST}")
-    assert answer.status_code == 200
-    assert answer.json()["state"] == "pending"
-    assert answer.json()["links"]["cancel"] == f"https://in.example/v1/requests/{REQUEST}/cancel"
+async def test_links_lead_to_what_exists() -> None:
+    own = f"https://agg.example/v1/requests/{REQUEST}"
+    assert (await Stage().get(f"/v1/requests/{REQUEST}")).json()["links"] == {
+        "self": own,
+        "images": f"{own}/images",
+        "output_csv": f"{own}/output.csv",
+        "failures_csv": f"{own}/failures.csv",
+        "events": None,
+        "cancel": None,
+        "retry": None,
+        "deliveries": f"https://not.example/v1/requests/{REQUEST}/deliveries",
+    }
+
+
+async def test_a_running_request_tells_its_failures_so_far() -> None:
+    status = (await Stage().get(f"/v1/requests/{REQUEST}")).json()
+    assert status["failures"] == {"by_code": {"timeout": 1}, "by_host": {"b.example": 1}}
+    assert (status["state"], status["completed_at"]) == ("pending", None)
+
+
+@pytest.mark.parametrize("path", ["", "/images", "/output.csv", "/failures.csv"])
+async def test_somebody_elses_request_is_404(path: str) -> None:
+    stage = Stage()
+    stage.listed.put(replace(row_of(request_file()), owner=Owner("somebody else")))
+    assert (await stage.get(f"/v1/requests/{REQUEST}{path}")).status_code == 404
 
 
 async def test_a_status_puts_failures_before_successes() -> None:
@@ -119,7 +153,7 @@ async def test_a_status_puts_failures_before_successes() -> None:
 
 async def test_an_end_that_is_claimed_and_not_assembled_is_not_shown_yet() -> None:
     stage = Stage()
-    stage.rows.rows[REQUEST] = replace(row_of(request_file()), started_at=NOON, end_state="completed")
+    stage.listed.put(replace(row_of(request_file()), started_at=NOON, end_state="completed"))
     status = (await stage.get(f"/v1/requests/{REQUEST}")).json()
     assert (status["state"], status["completed_at"]) == ("processing", None)
 
@@ -162,6 +196,8 @@ async def test_images_tell_where_they_stand_and_what_became_of_them() -> None:
     ]
     rest = (await stage.get(f"/v1/requests/{REQUEST}/images?cursor={page['next_cursor']}")).json()
     assert rest["next_cursor"] is None
+    assert stage.manifests.read == [0], "only what is not recorded is read from the manifest"
+    assert (rest["items"][0]["product_name"], rest["items"][0]["source_url"]) == ("Cup", "http://a")
     (rendition,) = rest["items"][0]["renditions"]
     assert rendition == {
         "name": "compressed",
@@ -173,9 +209,11 @@ async def test_images_tell_where_they_stand_and_what_became_of_them() -> None:
     }
 
 
-@pytest.mark.parametrize("query", ["outcome=odd", "limit=0", "limit=501", "cursor=x", "code=odd"])
-async def test_parameters_that_make_no_sense_are_422(query: str) -> None:
-    assert (await Stage().get(f"/v1/requests/{REQUEST}/images?{query}")).status_code == 422
+@pytest.mark.parametrize("query", ["outcome=odd", "limit=0", "limit=501", "cursor=x", "code=odd", "colour=red"])
+async def test_parameters_that_make_no_sense_are_422_and_named(query: str) -> None:
+    answer = await Stage().get(f"/v1/requests/{REQUEST}/images?{query}")
+    assert answer.status_code == 422
+    assert [error["column"] for error in answer.json()["errors"]] == [query.partition("=")[0]]
 
 
 @pytest.mark.parametrize("name", ["output.csv", "failures.csv"])

@@ -44,10 +44,33 @@ def test_each_further_rendition_has_its_own_column() -> None:
     assert found.row(["1", "Cup", "…"], [good(compressed="c", thumb="t")])[3:] == ["c", "t", "succeeded"]
 
 
-def test_output_columns_of_an_earlier_output_are_written_anew_in_their_place() -> None:
-    found = table(columns=("Serial Number", " output image urls ", "Image Statuses", "Note"))
-    assert found.header() == ["Serial Number", " output image urls ", "Image Statuses", "Note"]
-    assert found.row(["1", "old", "old", "n"], [good()]) == ["1", "https://p/1", "succeeded", "n"]
+def test_output_columns_of_an_earlier_output_are_replaced() -> None:
+    names = ("Serial Number", " output image urls ", "Output Image URLs (small)", "Image Statuses", "Note")
+    found = table(columns=names)
+    assert found.header() == ["Serial Number", "Note", "Output Image URLs", "Image Statuses"]
+    assert found.row(["1", "old", "old", "old", "n"], [good()]) == ["1", "n", "https://p/1", "succeeded"]
+    assert found.row(["1", "old", "old", "old", "n", "beyond"], [])[-1] == "beyond"
+
+
+def test_a_column_that_the_request_was_read_from_stays_whatever_it_is_called() -> None:
+    found = OutputTable(
+        ("S", "N", "Output Image URLs"), renditions=("compressed",), failed_slots="empty", needed=(0, 1, 2)
+    )
+    assert found.header() == ["S", "N", "Output Image URLs", "Output Image URLs", "Image Statuses"]
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "'=1+1", "''=1+1", "'s-Hertogenbosch", "  =x"])
+def test_a_neutralised_cell_that_is_posted_back_gets_no_second_apostrophe(cell: str) -> None:
+    written = neutralised(cell)
+    again = table(columns=("Name", "Output Image URLs", "Image Statuses"))
+    for _ in range(3):
+        written = neutralised(again.row([written, "", ""], [])[0])
+    assert restored(written) == cell
+
+
+def test_one_column_that_is_called_like_an_output_makes_nothing_an_output_of_ours() -> None:
+    found = table(columns=("Name", "Image Statuses"))
+    assert neutralised(found.row(["'=x", ""], [])[0]) == "''=x"
 
 
 def test_rows_shorter_and_longer_than_the_header_keep_their_columns() -> None:
@@ -55,13 +78,13 @@ def test_rows_shorter_and_longer_than_the_header_keep_their_columns() -> None:
     assert table().row(["1", "2", "3", "4"], []) == ["1", "2", "3", "", "", "4"]
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "  =x", "'x", "' =x", " 'x"])
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "  =x", "'=x", "' =x", "''-1"])
 def test_what_a_spreadsheet_would_run_is_neutralised_and_comes_back(cell: str) -> None:
     assert neutralised(cell) == f"'{cell}"
     assert restored(neutralised(cell)) == cell
 
 
-@pytest.mark.parametrize("cell", ["", "Cup", "1-2", "a=b", " x", "ü", "http://a/-1"])
+@pytest.mark.parametrize("cell", ["", "Cup", "1-2", "a=b", " x", "ü", "http://a/-1", "'x", " '=x", "'s", "''"])
 def test_other_cells_stay_as_they_are(cell: str) -> None:
     assert neutralised(cell) == cell
     assert restored(neutralised(cell)) == cell

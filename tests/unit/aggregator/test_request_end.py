@@ -1,5 +1,7 @@
 """The end of a request: claimed once, repeatable by the same event only, the same whatever comes late."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from services.aggregator.domain.completion import Places
@@ -10,7 +12,10 @@ from services.aggregator.on_deadline_passed import OnDeadlinePassed
 from services.aggregator.on_request_accepted import OnRequestAccepted
 from services.aggregator.on_request_assembled import OnRequestAssembled
 from services.aggregator.on_request_completed import OnRequestCompleted
+from services.aggregator.on_request_deleted import OnRequestDeleted
 from services.aggregator.request_end import RequestEnd
+from services.aggregator.request_images import RequestImages
+from shared import object_keys
 from shared.errors import DependencyAway
 from shared.events import (
     CancelRequested,
@@ -18,9 +23,11 @@ from shared.events import (
     DeadlinePassed,
     RequestAssembled,
     RequestCompleted,
+    RequestDeleted,
 )
 from shared.ids import LOCAL_OWNER, RequestId
-from shared.request_files import RequestFile
+from shared.object_store import ObjectMissing
+from shared.request_files import ManifestImage, RequestFile
 from tests.unit.aggregator.fakes import (
     NOON,
     REQUEST,
@@ -44,7 +51,8 @@ class Stage:
         self.rows, self.results, self.csvs, self.facts = FakeRequestRows(), FakeResults(), FakeCsvs(), FakeFacts()
         self.files = FakeFiles(self.file)
         self.known = KnownRequests(self.rows, self.files, now=noon)
-        end = RequestEnd(self.known, self.rows, self.results, csvs=self.csvs, facts=self.facts, now=noon)
+        images = RequestImages(self.known, self.results)
+        end = RequestEnd(self.known, self.rows, self.results, images=images, csvs=self.csvs, facts=self.facts, now=noon)
         self.on_chunk_completed = OnChunkCompleted(self.known, self.results, end)
         self.on_cancel_requested = OnCancelRequested(self.known, end)
         self.on_deadline_passed = OnDeadlinePassed(self.known, end)
@@ -52,6 +60,7 @@ class Stage:
         places = Places("https://pixelmill.example", "requests")
         self.on_request_assembled = OnRequestAssembled(self.known, self.rows, places=places, now=noon)
         self.on_request_completed = OnRequestCompleted(self.rows, now=noon)
+        self.on_request_deleted = OnRequestDeleted(self.rows)
 
     async def record(self, *, failing: tuple[int, ...] = ()) -> None:
         total = self.file.images_total
@@ -178,6 +187,38 @@ async def test_events_of_a_deleted_request_hold_nobody_up() -> None:
     )
     assert await stage.on_request_assembled(received(assembled)) is None
     assert stage.facts.published == []
+
+
+async def test_a_request_deleted_twice_is_gone_and_what_comes_late_brings_nothing_back() -> None:
+    stage = Stage()
+    await complete(stage)
+    said = list(stage.facts.published)
+    stage.files.files.clear()
+    for offset in (7, 7):
+        await stage.on_request_deleted(received(RequestDeleted(request_id=REQUEST, owner=LOCAL_OWNER), offset))
+    await stage.on_chunk_completed(received(chunk_completed(1), 1))
+    await stage.on_cancel_requested(received(CANCEL))
+    assert stage.rows.rows == {}
+    assert stage.facts.published == said
+
+
+async def test_what_the_manifest_says_comes_with_the_chunks_and_the_rest_with_the_end() -> None:
+    stage = Stage()
+    await stage.record()
+    await stage.on_chunk_completed(received(chunk_completed(0)))
+    assert sorted(index for _, index in stage.results.images) == [0, 1, 2, 3]
+    await stage.on_cancel_requested(received(CANCEL, 1))
+    assert sorted(index for _, index in stage.results.images) == list(range(8))
+
+
+async def test_a_manifest_that_is_lost_although_its_request_is_there_is_no_deletion() -> None:
+    class LossyFiles(FakeFiles):
+        async def manifest(self, request_id: RequestId, chunk: int) -> Sequence[ManifestImage]:
+            raise ObjectMissing(object_keys.manifest_chunk(request_id, chunk))
+
+    known = KnownRequests(FakeRequestRows(), LossyFiles(request_file()), now=noon)
+    with pytest.raises(ObjectMissing):
+        await known.manifest(REQUEST, 0)
 
 
 async def complete(stage: Stage) -> RequestAssembled:

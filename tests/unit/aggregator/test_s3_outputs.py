@@ -98,6 +98,28 @@ async def test_dialect_encoding_and_mark_are_those_of_the_input(line_ending: str
         assert "zwei\nZeilen; und mehr" in output.decode(encoding)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+async def test_utf_16_is_read_and_written_as_utf_8_with_a_mark(encoding: str) -> None:
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    data = f"{mark}S\tN\tU\r\n1\tKännchen 🫖\tu\r\n".encode(encoding)
+    fitting = shape(encoding=encoding, bom=True, delimiter="\t", line_ending="\r\n")
+    _, output, _ = await write(data, fitting, [1])
+    assert output.decode("utf-8").split("\r\n")[:2] == [
+        "\ufeffS\tN\tU\tOutput Image URLs\tImage Statuses",
+        f"1\tKännchen 🫖\tu\thttps://p/{REQUEST}/0/compressed.jpg\tsucceeded",
+    ]
+
+
+async def test_failures_that_are_posted_back_come_out_with_fresh_columns_and_the_same_cells() -> None:
+    data = b"S,N,U,X\n1,=cup,http://h/0,'=x\n2,pot,http://h/1,y\n"
+    _, _, failures = await write(data, shape(columns=("S", "N", "U", "X")), [1, 2], failing=[0])
+    assert failures is not None
+    assert failures.decode().splitlines()[1] == "1,'=cup,http://h/0,''=x,http://h/0,timeout"
+    again = ("S", "N", "U", "X", "Output Image URLs", "Image Statuses")
+    _, output, same = await write(failures, shape(columns=again), [1], failing=[0])
+    assert output == same == failures
+
+
 async def test_pieces_may_end_anywhere() -> None:
     images = 25_000
     data = "S,N,U\r\n" + "".join(f'{row},"Ünïcode ""{row}""\r\n second line",u\r\n' for row in range(1, images + 1))

@@ -64,7 +64,12 @@ class DeliveriesInMemory:
     async def owe(self, delivery: Delivery) -> Delivery:
         return self.kept.setdefault(delivery.delivery_id, delivery)
 
+    async def forget(self, request_id: RequestId) -> None:
+        self.kept = {name: one for name, one in self.kept.items() if one.request_id != request_id}
+
     async def record(self, delivery_id: DeliveryId, attempt: Attempt) -> DeliveryState:
+        if delivery_id not in self.kept:
+            return state_after("pending", attempt)
         before = self.kept[delivery_id]
         self.attempts.setdefault(delivery_id, []).append(attempt)
         self.kept[delivery_id] = replace(before, state=state_after(before.state, attempt))

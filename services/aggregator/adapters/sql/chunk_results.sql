@@ -1,9 +1,10 @@
--- What the rows know of some chunks: which images have a result, and which offsets brought them.
+-- What the rows know of some chunks: which images have a result, and which offsets brought them. A chunk is closed
+-- when it is recorded, and when its request has ended or was deleted.
 SELECT wanted.request_id, wanted.chunk,
        EXISTS (SELECT FROM aggregator.recorded_chunks recorded
                WHERE recorded.request_id = wanted.request_id AND recorded.chunk = wanted.chunk)
-       OR EXISTS (SELECT FROM aggregator.requests request
-                  WHERE request.request_id = wanted.request_id AND request.end_trigger IS NOT NULL) AS is_closed,
+       OR NOT EXISTS (SELECT FROM aggregator.requests request
+                      WHERE request.request_id = wanted.request_id AND request.end_trigger IS NULL) AS is_closed,
        coalesce(found.indexes, '{}') AS indexes,
        coalesce(found.offsets, '{}') AS offsets
 FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::integer[])

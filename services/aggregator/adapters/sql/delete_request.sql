@@ -1,0 +1,1 @@
+DELETE FROM aggregator.requests WHERE request_id = $1

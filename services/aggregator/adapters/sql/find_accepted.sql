@@ -1,0 +1,1 @@
+SELECT request FROM ingest.requests WHERE request_id = $1

@@ -1,0 +1,5 @@
+SELECT *
+FROM aggregator.requests
+WHERE owner = $1 AND (submitted_at, request_id) < ($2, $3) AND submitted_at >= $4
+ORDER BY submitted_at DESC, request_id DESC
+LIMIT $5

@@ -1,0 +1,2 @@
+-- Their attempts go with them.
+DELETE FROM notifier.deliveries WHERE request_id = $1
