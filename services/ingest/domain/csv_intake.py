@@ -163,10 +163,14 @@ class CsvIntake:
             rules=self._rules,
             findings=self.findings,
             url_problem=self._terms.url_problem,
-            earlier=self._earlier_outputs(self._header.cells),
+            earlier=self._earlier_outputs(self._header),
         )
 
-    def _earlier_outputs(self, columns: Sequence[str]) -> EarlierOutputs | None:
+    def _earlier_outputs(self, header: Header) -> EarlierOutputs | None:
+        columns = list(header.cells)
+        for place in (header.serial, header.name, header.urls):
+            # A column that the request is read from is no output, whatever a deployer's rules call it.
+            columns[place] = ""
         if not is_output_of_ours(columns):
             return None
         picture_key = self._terms.picture_key or (lambda _url: None)

@@ -56,14 +56,17 @@ class RowReader:
         """The row, with the URLs as they stand; None when it cannot be carried through at all."""
         self._place = (number, line)
         if len(cells) != self._width:
+            if _is_empty(cells):
+                return Row(number, line, "", "", [])
             message = f"{len(cells)} cells, but the header has {self._width}. Quote cells that contain the delimiter."
             self._findings.add(Finding(number, line, None, "column_count", message))
             return None
         header = self._header
-        serial, name, cell = cells[header.serial].strip(), cells[header.name].strip(), cells[header.urls]
+        serial, name, cell = cells[header.serial], cells[header.name], cells[header.urls]
         if self._earlier is not None:
             serial, name, cell = restored(serial), restored(name), restored(cell)
-        if not serial and not any(map(str.strip, cells)):
+        serial, name = serial.strip(), name.strip()
+        if not serial and _is_empty(cells):
             return Row(number, line, "", "", [])
         self._check_value(serial, self._rules.serial, self._serial_seen)
         if not (0 < len(name) <= self._max_name and self._any_name_is_fine):
@@ -106,3 +109,8 @@ class RowReader:
     def _report(self, rule: ColumnRule, code: FindingCode, message: str) -> None:
         row, line = self._place
         self._findings.add(Finding(row, line, rule.title, code, message))
+
+
+def _is_empty(cells: list[str]) -> bool:
+    """Whether nothing stands in a row: spreadsheets leave such rows at the end."""
+    return not any(map(str.strip, cells))

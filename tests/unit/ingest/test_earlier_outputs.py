@@ -43,7 +43,7 @@ def written(*rows: list[Slot], renditions: tuple[str, ...] = ("compressed",), na
 
 
 def read(text: str, **options: object) -> tuple[CsvIntake, list[ManifestImage]]:
-    intake, chunks = taken(text, **{"picture_key": PICTURES.key_of, **options})
+    intake, chunks = taken(text, step=None, **{"picture_key": PICTURES.key_of, **options})
     assert intake.findings.listed == []
     return intake, [image for chunk in chunks for image in read_manifest_chunk(chunk.body)]
 

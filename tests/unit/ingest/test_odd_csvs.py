@@ -52,6 +52,7 @@ TAKEN: list[tuple[str, str | bytes, dict[str, str], tuple[int, int], dict[str, A
     ("blank lines", HEADER + f"\n\n1,Lamp,{URL}\n\n2,Chair,{URL}\n\n\n", {}, (2, 2), {}),
     ("blank lines above the header", "\n\r\n" + csv_of(f"1,Lamp,{URL}"), {}, (1, 1), {"line_ending": "\n"}),
     ("rows of commas at the end", csv_of(f"1,Lamp,{URL}", ",,", ", ,"), {}, (3, 1), {}),
+    ("a line of blanks, and a row of too many commas", csv_of(f"1,Lamp,{URL}", "  ", ",,,,,,"), {}, (3, 1), {}),
     ("spaces around everything", f" serial number , PRODUCT NAME,Image  Urls \n 1 , Lamp , {URL} \n", {}, (1, 1), {}),
     ("aliases", f"S. No.,Product Name,Input Image Urls\n1,Lamp,{URL}\n", {}, (1, 1), {}),
     ("another order and further columns", f"Price,Image URLs,Product Name,Serial Number\n5,{URL},Lamp,1\n", {},
