@@ -15,6 +15,7 @@ from pixelmill.api_answers import (
     Deliveries,
     Delivery,
     Findings,
+    ListedRequest,
     Part,
     Problem,
     Progress,
@@ -117,22 +118,22 @@ def show_requests(requests: Requests) -> None:
     if not requests.items:
         out.print("There is no such request.")
         return
-    table = Table("SUBMITTED", "STATE", "DONE", "FAILED", "IMAGES", "ID", box=None, pad_edge=False)
+    # No table of rich: it would cut the ids, which are there to be copied.
+    out.print(f"{'ID':<36}  {'SUBMITTED':<24}  {'STATE':<10}  {'DONE':>5}  {'FAILED':>7}  {'IMAGES':>7}")
     for request in requests.items:
-        progress = request.progress
-        failed = progress.failed + progress.not_attempted
-        colour = "red" if request.state not in _HOPEFUL else "yellow" if failed else _HOPEFUL[request.state]
-        table.add_row(
-            escape(request.submitted_at),
-            f"[{colour}]{request.state}[/]",
-            f"{progress.percent:.0f} %",
-            f"[red]{failed}[/]" if failed else "0",
-            str(progress.images_total),
-            request.request_id,
-        )
-    out.print(table)
+        out.print(_request_line(request))
     if requests.next_cursor is not None:
         out.print("There are more; --limit shows them.")
+
+
+def _request_line(request: ListedRequest) -> str:
+    progress = request.progress
+    failed = progress.failed + progress.not_attempted
+    colour = "red" if request.state not in _HOPEFUL else "yellow" if failed else _HOPEFUL[request.state]
+    return (
+        f"{request.request_id:<36}  {escape(request.submitted_at):<24}  [{colour}]{request.state:<10}[/]  "
+        f"{progress.percent:>3.0f} %  [{'red' if failed else 'default'}]{failed:>7}[/]  {progress.images_total:>7}"
+    )
 
 
 def show_problem(problem: Problem) -> None:

@@ -30,12 +30,12 @@ class System:
         self.http = httpx2.Client(trust_env=False, timeout=30)
         self.addresses: dict[str, str] = {}
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `pixelmill` with these arguments."""
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run `pixelmill` with these arguments, and these settings besides."""
         return subprocess.run(
             [sys.executable, "-m", "pixelmill", *arguments],
             cwd=ROOT,
-            env=self._environment,
+            env={**self._environment, **environment},
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS,

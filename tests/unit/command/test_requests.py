@@ -28,9 +28,16 @@ def test_each_request_has_a_line_with_its_failures(command: Command) -> None:
     ended = command("list")
     head, second, first = ended.stdout.splitlines()
     assert ended.exit_code == 0
-    assert head.split() == ["SUBMITTED", "STATE", "DONE", "FAILED", "IMAGES", "ID"]
-    assert second.split() == ["2026-03-01T12:00:00.000Z", "completed", "100", "%", "2", "3", "r2"]
-    assert first.split() == ["2026-03-01T12:00:00.000Z", "pending", "0", "%", "0", "3", "r1"]
+    assert head.split() == ["ID", "SUBMITTED", "STATE", "DONE", "FAILED", "IMAGES"]
+    assert second.split() == ["r2", "2026-03-01T12:00:00.000Z", "completed", "100", "%", "2", "3"]
+    assert first.split() == ["r1", "2026-03-01T12:00:00.000Z", "pending", "0", "%", "0", "3"]
+
+
+def test_an_id_is_never_cut_however_narrow_the_terminal(command: Command) -> None:
+    command.environment["COLUMNS"] = "40"
+    name = "8558676f-3b51-428c-8a56-3bd0f0221138"
+    command.server.on(LIST, page(listed(name)))
+    assert name in command("list").stdout
 
 
 def test_filters_are_those_of_the_server(command: Command) -> None:
