@@ -137,21 +137,22 @@ class CsvIntake:
             self._records = RecordReader(self._dialect.delimiter, max_record_chars=self._rules.max_record_chars)
         assert self._records is not None
         for record in self._records.read(text, final=final):
-            self._record(record)
+            if self._row_reader is None or record.broken is not None:
+                self._unusual_record(record)
+            else:
+                self._row(record, self._row_reader)
             if self._stopped:
                 return
 
-    def _record(self, record: Record) -> None:
+    def _unusual_record(self, record: Record) -> None:
         reader = self._row_reader
         if record.broken is not None:
             row = None if reader is None else self.rows + 1
             self.rows += reader is not None
             self.findings.add(Finding(row, record.line, None, record.broken.code, record.broken.message))
             self._stopped = record.broken.last or reader is None
-        elif reader is None:
-            self._start_rows(record)
         else:
-            self._row(record, reader)
+            self._start_rows(record)
 
     def _start_rows(self, record: Record) -> None:
         self._header = read_header(record.cells, record.line, rules=self._rules, findings=self.findings)

@@ -15,6 +15,15 @@ class FirstSeen:
         self._lasts = array("q")
         self._rows = array("q")
         self._others: dict[int | str, int] = {}
+        self._expected: tuple[str, int] | None = None
+
+    def follows(self, text: str, row: int) -> bool:
+        """Whether `text` is the number after the last one, in the row after the last one; if so, it is remembered."""
+        if (text, row) != self._expected:
+            return False
+        last = self._lasts[-1] = self._lasts[-1] + 1
+        self._expected = (str(last + 1), row + 1) if last < _LARGEST else None
+        return True
 
     def add(self, value: int | str, row: int) -> int | None:
         """Remember `value`; return the row in which it came before, if it did."""
@@ -26,6 +35,7 @@ class FirstSeen:
         return self._row_in_runs(value) or self._add_other(value, row)
 
     def _append(self, value: int, row: int) -> None:
+        self._expected = (str(value + 1), row + 1) if value < _LARGEST else None
         if self._lasts and value == self._lasts[-1] + 1 and row == self._rows[-1] + value - self._firsts[-1]:
             self._lasts[-1] = value
             return

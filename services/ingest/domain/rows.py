@@ -11,6 +11,7 @@ from services.ingest.domain.url_cell import UrlProblem, is_plain_url, split_urls
 from shared.events import CarryOver
 
 _MAX_DIGITS: Final = 100
+_USUAL_DIGITS: Final = 19
 
 
 class Row(NamedTuple):
@@ -46,6 +47,8 @@ class RowReader:
         self._url_problem = url_problem
         self._earlier = earlier
         self._serial_seen = FirstSeen() if rules.serial.unique else None
+        is_numbered = rules.serial.type == "integer" and rules.serial.max_length >= _USUAL_DIGITS
+        self._numbered = self._serial_seen if is_numbered else None
         self._name_seen = FirstSeen() if rules.name.unique else None
         self._any_name_is_fine = rules.name.type == "text" and not rules.name.unique
         self._max_name = rules.name.max_length
@@ -56,11 +59,7 @@ class RowReader:
         """The row, with the URLs as they stand; None when it cannot be carried through at all."""
         self._place = (number, line)
         if len(cells) != self._width:
-            if _is_empty(cells):
-                return Row(number, line, "", "", [])
-            message = f"{len(cells)} cells, but the header has {self._width}. Quote cells that contain the delimiter."
-            self._findings.add(Finding(number, line, None, "column_count", message))
-            return None
+            return self._row_of_another_width(cells)
         header = self._header
         serial, name, cell = cells[header.serial], cells[header.name], cells[header.urls]
         if self._earlier is not None:
@@ -68,7 +67,8 @@ class RowReader:
         serial, name = serial.strip(), name.strip()
         if not serial and _is_empty(cells):
             return Row(number, line, "", "", [])
-        self._check_value(serial, self._rules.serial, self._serial_seen)
+        if self._numbered is None or not self._numbered.follows(serial, number):
+            self._check_value(serial, self._rules.serial, self._serial_seen)
         if not (0 < len(name) <= self._max_name and self._any_name_is_fine):
             self._check_value(name, self._rules.name, self._name_seen)
         urls = split_urls(cell)
@@ -77,6 +77,14 @@ class RowReader:
         if self._earlier is None:
             return Row(number, line, serial, name, urls)
         return Row(number, line, serial, name, urls, self._earlier.of_row(cells, len(urls)))
+
+    def _row_of_another_width(self, cells: list[str]) -> Row | None:
+        row, line = self._place
+        if _is_empty(cells):
+            return Row(row, line, "", "", [])
+        message = f"{len(cells)} cells, but the header has {self._width}. Quote cells that contain the delimiter."
+        self._findings.add(Finding(row, line, None, "column_count", message))
+        return None
 
     def _check_urls(self, urls: list[str]) -> None:
         rule, rules = self._rules.urls, self._rules

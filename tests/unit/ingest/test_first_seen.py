@@ -24,6 +24,31 @@ def test_it_agrees_with_a_dictionary() -> None:
             assert seen.add(value, row) == expected
 
 
+def test_numbers_that_follow_are_remembered_like_others() -> None:
+    seen = FirstSeen()
+    assert not seen.follows("1", 1)
+    assert seen.add(1, 1) is None
+    assert [seen.follows("2", 2), seen.follows("3", 3), seen.follows("3", 4), seen.follows("5", 4)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert (seen.add(2, 4), seen.add(3, 5), seen.add(4, 6)) == (2, 3, None)
+    assert seen.follows("5", 7)
+    assert not seen.follows("06", 8)
+    assert seen.add(5, 9) == 7
+
+
+def test_the_largest_number_is_followed_by_none() -> None:
+    seen = FirstSeen()
+    seen.add(2**63 - 2, 1)
+    assert seen.follows(str(2**63 - 1), 2)
+    assert not seen.follows(str(2**63), 3)
+    assert seen.add(2**63, 3) is None
+    assert seen.add(2**63, 4) == 3
+
+
 def test_consecutive_numbers_cost_next_to_nothing() -> None:
     seen = FirstSeen()
     for number in range(1, 100_001):

@@ -1,5 +1,6 @@
 """Odd CSVs, each with what becomes of it: the CSVs of real shops, and files that are none at all."""
 
+import random
 from typing import Any
 
 import httpx2
@@ -151,3 +152,35 @@ async def test_an_odd_csv_is_refused(data: str | bytes, options: dict[str, str],
 def test_the_table_is_long_and_no_row_stands_twice() -> None:
     names = [row[0] for row in TAKEN] + [row[0] for row in REFUSED]
     assert len(names) == len(set(names)) >= 40
+
+
+async def test_whatever_is_sent_is_taken_or_refused_and_never_an_error_of_the_server() -> None:
+    chance = random.Random(11)
+    seeds = [csv_of(f'1,"La""mp",{URL}', f"2,é,{URL}").encode(), csv_of(f"1,a,{URL}").encode("utf-16"), b""]
+    bits = [
+        b'"',
+        b",",
+        b";",
+        b"\t",
+        b"\r",
+        b"\n",
+        b"\0",
+        b"\xff",
+        b"\xfe",
+        b"\xed\xa0\x80",
+        b"'",
+        b"http://[",
+        b"=",
+        b"1" * 30,
+    ]
+    for _ in range(300):
+        data = chance.choice(seeds)
+        for _ in range(chance.randint(1, 6)):
+            place = chance.randint(0, len(data))
+            data = data[:place] + chance.choice(bits) + data[place + chance.randint(0, 3) :]
+        options = {
+            "on_invalid": chance.choice(["keep", "reject"]),
+            "encoding": chance.choice(["utf-8", "cp1252", "euc_jp"]),
+        }
+        answer = await posted(data, options)
+        assert answer.status_code in {202, 422}, (data, options, answer.text)
