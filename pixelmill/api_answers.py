@@ -13,13 +13,34 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
+class CsvError(Part):
+    """One thing that is wrong with a CSV, and where."""
+
+    row: int | None = None
+    line: int | None = None
+    column: str | None = None
+    code: str = ""
+    message: str = ""
+
+
+class CsvShape(Part):
+    """How the file is written, as the server found it."""
+
+    encoding: str | None = None
+    delimiter: str | None = None
+
+
 class Accepted(Part):
-    """A request was taken."""
+    """A request was taken. Warnings are what `on_invalid=keep` let pass."""
 
     request_id: str
     state: State
     rows: int
     images_total: int
+    carried_over: int = 0
+    csv: CsvShape = CsvShape()
+    warnings: tuple[CsvError, ...] = ()
+    warnings_total: int = 0
 
 
 class Progress(Part):
@@ -101,16 +122,6 @@ class Images(Part):
     next_cursor: str | None = None
 
 
-class CsvError(Part):
-    """One thing that is wrong with a CSV, and where."""
-
-    row: int | None = None
-    line: int | None = None
-    column: str | None = None
-    code: str = ""
-    message: str = ""
-
-
 class Problem(Part):
     """An RFC 9457 answer."""
 
@@ -128,6 +139,8 @@ class Findings(Part):
     valid: bool
     rows: int
     images_total: int
+    carried_over: int = 0
+    csv: CsvShape = CsvShape()
     errors: tuple[CsvError, ...] = ()
     errors_total: int | None = None
 

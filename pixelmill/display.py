@@ -26,6 +26,9 @@ from pixelmill.api_answers import (
 SHOWN_ERRORS: Final = 50
 PLACES: Final = ("row", "line")
 _HOPEFUL: Final = {"pending": "default", "processing": "default", "completed": "green"}
+_USUAL_ENCODINGS: Final = frozenset({None, "utf-8"})
+_USUAL_DELIMITERS: Final = frozenset({None, ","})
+_DELIMITERS: Final = {";": "semicolons", "\t": "tabs"}
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 _STEP: Final = 1000.0
 
@@ -46,8 +49,12 @@ def show_json(answer: Part) -> None:
 
 
 def show_accepted(accepted: Accepted, *, watched: bool) -> None:
+    """Print that a request was taken, and what its submitter may not expect."""
     out = remarks() if watched else results()
-    out.print(f"Accepted [bold]{accepted.request_id}[/]: {accepted.rows} rows, {accepted.images_total} images.")
+    show_csv_errors(accepted.warnings, accepted.warnings_total)
+    if accepted.warnings_total:
+        remarks().print(f"[bold yellow]Let pass[/], as on_invalid=keep asks: {accepted.warnings_total} in all.")
+    out.print(f"Accepted [bold]{accepted.request_id}[/]: {_contents(accepted)}.")
     if not watched:
         out.print(f"Follow it with: pixelmill status {accepted.request_id} --watch")
 
@@ -163,7 +170,19 @@ def show_findings(findings: Findings) -> None:
     """Print what a dry run found."""
     show_csv_errors(findings.errors, findings.errors_total)
     verdict = "[bold green]VALID[/]" if findings.valid else "[bold red]NOT VALID[/]"
-    results().print(f"{verdict} {findings.rows} rows, {findings.images_total} images; nothing was submitted.")
+    results().print(f"{verdict} {_contents(findings)}; nothing was submitted.")
+
+
+def _contents(answer: Accepted | Findings) -> str:
+    """What is in a CSV; how it was read only where that is not what everybody expects."""
+    said = [f"{answer.rows} rows", f"{answer.images_total} images"]
+    if answer.carried_over:
+        said.append(f"{answer.carried_over} of them carried over")
+    if answer.csv.encoding not in _USUAL_ENCODINGS:
+        said.append(f"read as {answer.csv.encoding}")
+    if answer.csv.delimiter not in _USUAL_DELIMITERS:
+        said.append(f"separated by {_DELIMITERS.get(answer.csv.delimiter or '', answer.csv.delimiter)}")
+    return ", ".join(said)
 
 
 def show_deliveries(deliveries: Deliveries) -> None:

@@ -53,6 +53,17 @@ def test_every_option_of_the_server_can_be_given(command: Command, csv: Path) ->
     }
 
 
+def test_how_the_file_was_read_and_what_was_let_pass_is_said(command: Command, csv: Path) -> None:
+    warning = {"row": 1, "line": 2, "column": "Image URLs", "code": "invalid_url", "message": "Not a URL."}
+    found = {"csv": {"encoding": "cp1252", "delimiter": ";"}, "carried_over": 1}
+    body = {**accepted().body, **found, "warnings": [warning], "warnings_total": 1}
+    command.server.on(SUBMIT, Reply(202, body))
+    ended = command("submit", csv, "--on-invalid", "keep")
+    assert "2 rows, 3 images, 1 of them carried over, read as cp1252, separated by semicolons." in ended.stdout
+    assert "invalid_url" in ended.stderr
+    assert "Let pass, as on_invalid=keep asks: 1 in all." in ended.stderr
+
+
 @pytest.mark.parametrize("metadata", ["spring", "[1]", "{"])
 def test_metadata_that_is_no_object_is_a_usage_error(command: Command, csv: Path, metadata: str) -> None:
     assert command("submit", csv, "--metadata", metadata).exit_code == 2
