@@ -17,6 +17,11 @@ STAGE_SECONDS: Final = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40),
 )
 SOURCE_BYTES: Final = Counter("pixelmill_processor_source_bytes", "Bytes of sources that became renditions")
+CODEC_PROCESSES_LOST: Final = Counter(
+    "pixelmill_processor_codec_processes_lost",
+    "Codec processes that were ended for a late picture (late) or ended by themselves (died), and broken pools (pool)",
+    ["cause"],
+)
 STORED_BYTES: Final = Counter("pixelmill_processor_stored_bytes", "Bytes of renditions that were stored")
 
 

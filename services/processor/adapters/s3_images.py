@@ -6,6 +6,9 @@ from typing import Protocol
 from services.processor.domain.picture import CONTENT_TYPES, PictureFormat
 from shared.object_store import ObjectFacts, ObjectMissing
 
+# No request has this key: theirs begin with a uuid.
+PROBE_KEY = "probe"
+
 
 class Objects(Protocol):
     async def put(
@@ -22,8 +25,6 @@ class Objects(Protocol):
 
     async def copy(self, bucket: str, key: str, *, source_key: str) -> None: ...
 
-    async def probe(self, bucket: str) -> None: ...
-
 
 class S3Images:
     """Stores pictures with the content type of what they are; an object of the same key is replaced."""
@@ -31,6 +32,7 @@ class S3Images:
     def __init__(self, store: Objects, bucket: str) -> None:
         self._store = store
         self._bucket = bucket
+        self._has_stored_probe = False
 
     async def store(self, key: str, content: bytes, *, format_: PictureFormat, metadata: Mapping[str, str]) -> None:
         await self._store.put(self._bucket, key, content, content_type=CONTENT_TYPES[format_], metadata=metadata)
@@ -51,5 +53,8 @@ class S3Images:
         return True
 
     async def probe(self) -> None:
-        """Raise `DependencyAway` unless the bucket is there."""
-        await self._store.probe(self._bucket)
+        """Raise `DependencyAway` unless S3 answers. It asks for no more rights than the work needs: no listing."""
+        if not self._has_stored_probe:
+            await self._store.put(self._bucket, PROBE_KEY, b"", content_type="text/plain")
+            self._has_stored_probe = True
+        await self.metadata(PROBE_KEY)

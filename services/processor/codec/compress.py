@@ -1,8 +1,12 @@
 """What a codec process does with one picture: decode once, make every rendition, keep the smallest."""
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from io import BufferedRandom
 from typing import Final
+
+from PIL import Image
 
 from services.processor.codec.decode import Decoded, decode
 from services.processor.codec.encode import write
@@ -27,11 +31,11 @@ from services.processor.codec.repack import repacked
 _KEPT: Final[dict[SourceFormat, Format]] = {"jpeg": "jpeg", "png": "png", "webp": "webp", "gif": "png"}
 
 
-def compress(job: Job) -> Compressed | Refused:
+def compress(job: Job, *, decoder: Callable[..., Decoded] = decode) -> Compressed | Refused:
     """Read the job's source, fill its outputs, and say what is in them; the same job gives the same bytes."""
     try:
         with opened(job.source) as source:
-            decoded = decode(source, max_pixels=job.max_pixels)
+            decoded = decoder(source, max_pixels=job.max_pixels)
             facts = _source_facts(source, decoded)
             results = [_make(source, decoded, facts, order=order) for order in job.orders]
     except Unusable as unusable:
@@ -49,14 +53,35 @@ def _make(source: BufferedRandom, decoded: Decoded, facts: SourcePicture, *, ord
     is_whole = image is decoded.image
     note: Note | None = None
     with opened(order.output) as out:
-        with as_memory_error():
-            write(image, out, target=target, quality=order.quality, indexed=decoded.indexed if is_whole else None)
-        if _length(out) >= facts.bytes and is_whole and decoded.is_as_stored and target == decoded.format:
+        encode = partial(
+            _encode, image, out, target=target, quality=order.quality, indexed=decoded.indexed if is_whole else None
+        )
+        encode()
+        is_larger = _length(out) >= facts.bytes and target == decoded.format
+        if is_larger and is_whole and decoded.is_as_stored:
             note = _keep_original(source, out, facts)
+        if is_larger and note is None and target == "jpeg":
+            # No larger than the source comes before the floor.
+            encode(has_floor=False)
         size = _length(out)
         sha256 = _sha256(out)
     made = Made(format=target, width=image.width, height=image.height, bytes=size, sha256=sha256)
     return made, "not_smaller" if size >= facts.bytes else note
+
+
+def _encode(
+    image: Image.Image,
+    out: BufferedRandom,
+    *,
+    target: Format,
+    quality: int,
+    indexed: Image.Image | None,
+    has_floor: bool = True,
+) -> None:
+    out.seek(0)
+    out.truncate()
+    with as_memory_error():
+        write(image, out, target=target, quality=quality, indexed=indexed, has_floor=has_floor)
 
 
 def _keep_original(source: BufferedRandom, out: BufferedRandom, facts: SourcePicture) -> Note | None:

@@ -22,27 +22,31 @@ _HALF_COLOUR: Final = 2
 _WEBP_METHOD: Final = 2
 
 
-def write_jpeg(image: Image.Image, out: BinaryIO, *, quality: int) -> None:
+def write_jpeg(image: Image.Image, out: BinaryIO, *, quality: int, has_floor: bool = True) -> None:
     """Baseline with optimised Huffman tables; alpha is laid on white.
 
-    Colour has half the resolution below quality 90. A picture that this harms visibly gets it whole, or is encoded at
-    the next higher quality that does not harm it.
+    Colour has half the resolution. A picture that this harms visibly gets it whole, or is encoded at the next higher
+    quality that does not harm it, unless it has no floor.
     """
     ground = on_white(image)
-    tiles = sample(ground)
-    # When none is faithful, the last one stands.
+    setting = _faithful_setting(ground, quality) if has_floor else (quality, _HALF_COLOUR)
+    ground.save(out, "JPEG", quality=setting[0], subsampling=setting[1], optimize=True)
+
+
+def _faithful_setting(image: Image.Image, quality: int) -> tuple[int, int]:
+    tiles = sample(image)
     for rung, colour in _jpeg_rungs(quality):
         if is_faithful(tiles, _as_jpeg(tiles, rung, colour), quality=quality):
-            break
-    ground.save(out, "JPEG", quality=rung, subsampling=colour, optimize=True)
+            return rung, colour
+    return MAX_QUALITY, _WHOLE_COLOUR
 
 
 def _jpeg_rungs(quality: int) -> Iterator[tuple[int, int]]:
-    for rung in range(quality, TRUE_COLOUR_QUALITY, _QUALITY_STEP):
-        yield rung, _HALF_COLOUR
-        yield rung, _WHOLE_COLOUR
-    for rung in range(max(quality, TRUE_COLOUR_QUALITY), MAX_QUALITY + 1):
-        yield rung, _WHOLE_COLOUR
+    rungs = [*range(quality, TRUE_COLOUR_QUALITY, _QUALITY_STEP), *range(TRUE_COLOUR_QUALITY, MAX_QUALITY + 1)]
+    for rung in rungs:
+        if rung >= quality:
+            yield rung, _HALF_COLOUR
+            yield rung, _WHOLE_COLOUR
 
 
 def _as_jpeg(tiles: Image.Image, quality: int, colour: int) -> Image.Image:
@@ -69,10 +73,18 @@ def write_png(image: Image.Image, out: BinaryIO, *, quality: int, indexed: Image
         (as_palette(image, quality=quality) or image).save(out, "PNG")
 
 
-def write(image: Image.Image, out: BinaryIO, *, target: Format, quality: int, indexed: Image.Image | None) -> None:
+def write(
+    image: Image.Image,
+    out: BinaryIO,
+    *,
+    target: Format,
+    quality: int,
+    indexed: Image.Image | None,
+    has_floor: bool = True,
+) -> None:
     """Encode in one of the three formats that leave the house."""
     if target == "jpeg":
-        write_jpeg(image, out, quality=quality)
+        write_jpeg(image, out, quality=quality, has_floor=has_floor)
     elif target == "webp":
         write_webp(image, out, quality=quality)
     else:

@@ -14,6 +14,7 @@ from pebble import ProcessExpired, ProcessPool
 from services.processor.codec.child import answer, prepare
 from services.processor.codec.compress import compress
 from services.processor.codec.job import Compressed, Job, Refused
+from services.processor.metrics import CODEC_PROCESSES_LOST
 from shared.errors import DependencyAway, Permanent
 
 log = logging.getLogger(__name__)
@@ -48,8 +49,10 @@ class CodecPool:
         try:
             result = await self._run(compress, job, timeout=self._limits.timeout_seconds)
         except TimeoutError as error:
+            CODEC_PROCESSES_LOST.labels("late").inc()
             raise Permanent("codec_timeout", "The picture takes too long to decode and encode.") from error
         except ProcessExpired as error:
+            CODEC_PROCESSES_LOST.labels("died").inc()
             log.warning("codec process died", extra={"exit_code": error.exitcode})
             raise Permanent("codec_crash", "The picture brought its codec process down.") from error
         except (DependencyAway, asyncio.CancelledError):
@@ -91,6 +94,7 @@ class CodecPool:
 
     def _replace(self, broken: ProcessPool) -> None:
         if self._pool is broken:
+            CODEC_PROCESSES_LOST.labels("pool").inc()
             log.error("codec pool broke, a new one takes its place")
             self._pool = self._new_pool()
             self._has_answered = False

@@ -10,7 +10,7 @@ from services.processor.adapters.http_source import HttpSource
 from services.processor.adapters.room import Room
 from services.processor.adapters.s3_images import S3Images
 from services.processor.settings import ProcessorSettings
-from shared.errors import Transient
+from shared.errors import DependencyAway, Transient
 from shared.object_memory import MemoryObjects
 from shared.safe_http import Fetched
 from tests.waiting import until
@@ -88,6 +88,24 @@ async def test_a_copy_is_what_its_source_was_and_a_missing_one_is_said_to_be_mis
     assert await images.metadata("b/7/x") == {"width": "4"}
     assert not await images.copy("a/1/x", "b/8/x")
     assert await images.metadata("a/1/x") is None
+
+
+async def test_a_probe_stores_one_object_and_lists_nothing() -> None:
+    objects = MemoryObjects()
+    images = S3Images(objects, "images")
+    await images.probe()
+    objects.objects["images", "probe"] = b"not stored again"
+    await images.probe()
+    assert objects.objects == {("images", "probe"): b"not stored again"}
+
+
+async def test_a_probe_says_that_s3_is_away() -> None:
+    objects = MemoryObjects()
+    images = S3Images(objects, "images")
+    await images.probe()
+    objects.is_away = True
+    with pytest.raises(DependencyAway):
+        await images.probe()
 
 
 def test_networks_are_read_from_one_line() -> None:

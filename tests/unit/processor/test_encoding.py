@@ -5,10 +5,12 @@ import io
 import random
 
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageFilter, PngImagePlugin
 
+from services.processor.codec.fidelity import floor_db
 from services.processor.codec.job import Compressed
 from services.processor.codec.palette import as_palette
+from tests.pictures.metrics import largest_alpha_difference, mean_delta_e, psnr
 from tests.unit.processor.pictures import compressed, corners, encoded, photo, refusal, run
 
 
@@ -96,6 +98,58 @@ def test_a_turned_picture_is_never_kept_as_it_lies_in_its_file() -> None:
     assert result.image.size == (120, 160)
 
 
+def noise(size: tuple[int, int] = (192, 192)) -> Image.Image:
+    """Hard noise in colours, which half the resolution of colour harms most."""
+    return Image.frombytes("RGB", size, random.Random(3).randbytes(size[0] * size[1] * 3))
+
+
+@pytest.mark.parametrize("quality", [30, 50, 70])
+def test_a_picture_that_its_quality_would_ruin_gets_a_better_one(quality: int) -> None:
+    source = encoded(noise(), "PNG")
+    assert psnr(noise(), compressed(source, "jpeg", quality=quality).image) >= floor_db(quality)
+
+
+def test_a_quality_below_50_is_worth_less() -> None:
+    sizes = [len(compressed(encoded(noise(), "PNG"), "jpeg", quality=quality).data) for quality in (5, 20, 35, 50)]
+    assert sizes == sorted(set(sizes))
+
+
+@pytest.mark.parametrize("quality", [90, 95])
+def test_from_quality_90_on_colours_are_true(quality: int) -> None:
+    stripes = Image.new("RGB", (240, 240), (200, 60, 60))
+    for left in range(0, 240, 6):
+        stripes.paste((60, 60, 200), (left, 0, left + 3, 240))
+    assert mean_delta_e(stripes, compressed(encoded(stripes, "PNG"), "jpeg", quality=quality).image) < 2
+    plain = Image.open(io.BytesIO(encoded(stripes, "JPEG", quality=quality)))
+    assert mean_delta_e(stripes, plain) > 2
+
+
+def test_from_quality_90_on_a_palette_brings_little_noise() -> None:
+    picture = photo((320, 240))
+    assert mean_delta_e(picture, compressed(encoded(picture, "PNG"), quality=90).image) < 2
+
+
+def test_an_ordinary_picture_gets_the_quality_that_was_asked_for_and_nothing_else() -> None:
+    picture = photo((320, 240)).filter(ImageFilter.GaussianBlur(2))
+    expected = encoded(picture, "JPEG", quality=50, optimize=True)
+    assert compressed(encoded(picture, "PNG"), "jpeg", quality=50).data == expected
+
+
+def test_no_larger_than_the_source_comes_before_a_better_quality() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    source = encoded(noise(), "JPEG", quality=60, exif=exif)
+    result = compressed(source, quality=50)
+    assert len(result.data) < len(source)
+    assert result.answer.note is None
+
+
+def test_a_palette_with_alpha_keeps_alpha_within_two_levels() -> None:
+    clear = corners((256, 256)).convert("RGBA")
+    clear.putalpha(Image.linear_gradient("L"))
+    assert largest_alpha_difference(clear, compressed(encoded(clear, "PNG")).image) <= 2
+
+
 def test_flat_colours_become_a_palette() -> None:
     assert compressed(encoded(corners((640, 320)), "PNG", compress_level=0)).image.mode == "P"
 
@@ -109,9 +163,8 @@ def test_a_smooth_gradient_shows_no_bands() -> None:
 
 
 def test_a_palette_that_looks_different_is_not_used() -> None:
-    noise = Image.frombytes("RGB", (128, 128), random.Random(3).randbytes(128 * 128 * 3))
-    assert as_palette(noise, quality=50) is None
-    assert same_pixels(encoded(noise, "PNG"), compressed(encoded(noise, "PNG")).data)
+    assert as_palette(noise(), quality=50) is None
+    assert same_pixels(encoded(noise(), "PNG"), compressed(encoded(noise(), "PNG")).data)
 
 
 def test_grey_stays_grey() -> None:

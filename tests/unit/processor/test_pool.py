@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from prometheus_client import REGISTRY
 
 from services.processor.codec.compress import compress
 from services.processor.codec.job import Compressed, Job, Order
@@ -40,6 +41,11 @@ def job(data: bytes) -> Iterator[Job]:
 async def made(pool: CodecPool, data: bytes) -> Compressed:
     with job(data) as work:
         return await pool.compress(work)
+
+
+def processes_lost(cause: str) -> float:
+    """What the metric says."""
+    return REGISTRY.get_sample_value("pixelmill_processor_codec_processes_lost_total", {"cause": cause}) or 0.0
 
 
 def codec_processes(parent: int) -> list[int]:
@@ -73,6 +79,7 @@ async def test_what_the_codec_refuses_is_permanent(pool: CodecPool) -> None:
 async def test_a_picture_that_hangs_is_killed_while_its_neighbours_finish() -> None:
     pool = CodecPool(PoolLimits(processes=2, timeout_seconds=1.5, memory_bytes=LIMITS.memory_bytes))
     bomb, picture = slow_jpeg(), encoded(photo(), "JPEG", quality=95)
+    lost = processes_lost("late")
     try:
         await pool.probe()
         results = await asyncio.gather(
@@ -82,6 +89,7 @@ async def test_a_picture_that_hangs_is_killed_while_its_neighbours_finish() -> N
         assert results[0].code == "codec_timeout"
         assert all(isinstance(result, Compressed) for result in results[1:]), results
         assert await made(pool, picture)
+        assert processes_lost("late") == lost + 1
     finally:
         await pool.close()
 
@@ -89,6 +97,7 @@ async def test_a_picture_that_hangs_is_killed_while_its_neighbours_finish() -> N
 async def test_a_killed_process_harms_its_picture_alone_and_is_replaced(pool: CodecPool) -> None:
     await pool.probe()
     bomb, picture = slow_jpeg(), encoded(photo(), "JPEG", quality=95)
+    lost = processes_lost("died")
     hanging = asyncio.create_task(made(pool, bomb))
     waiting = asyncio.create_task(made(pool, picture))
     (victim,) = codec_processes(os.getpid())
@@ -99,6 +108,7 @@ async def test_a_killed_process_harms_its_picture_alone_and_is_replaced(pool: Co
         await hanging
     assert raised.value.code == "codec_crash"
     assert isinstance(await waiting, Compressed)
+    assert processes_lost("died") == lost + 1
 
 
 async def test_a_picture_that_needs_too_much_memory_fails_alone() -> None:
