@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -207,6 +208,42 @@ async def test_a_request_without_a_row_or_a_request_file_holds_nobody_up(place: 
     await place.process([*deleted.results(), *unannounced.results()])
     assert (await place.until_published(unannounced)).images.total == 3
     assert (await place.get(f"/v1/requests/{deleted.request_id}")).status_code == 404
+
+
+async def test_a_deleted_request_is_gone_and_its_late_results_bring_nothing_back(place: Place) -> None:
+    await place.start("stream")
+    await place.start("finisher", "api")
+    kept, request = await place.submit(5), await place.submit(20)
+    await place.process([*kept.results(), *request.results()])
+    await asyncio.gather(place.until_published(kept), place.until_published(request))
+    page = (await place.get(f"/v1/requests/{request.request_id}/images?limit=1")).json()
+    (rendition,) = page["items"][0]["renditions"]
+    assert await _list(place, request, kept) == [request.request_id, kept.request_id]
+
+    await place.delete(request)
+    paths = ("", "/images", "/output.csv", "/failures.csv")
+
+    async def is_gone() -> bool:
+        own = f"/v1/requests/{request.request_id}"
+        return [(await place.get(own + path)).status_code for path in paths] == [404] * len(paths)
+
+    await until(is_gone, seconds=30, what="the request is gone")
+    picture = urlsplit(rendition["url"])
+    assert (await place.get(f"{picture.path}?{picture.query}")).status_code == 410
+    await place.process(request.results())
+    last = await place.submit(5)
+    await place.process(last.results())
+    await place.until_published(last)
+    assert await is_gone()
+    assert not await _rows(place, request)
+    assert await _list(place, request, kept, last) == [last.request_id, kept.request_id]
+
+
+async def _list(place: Place, *among: Request) -> list[str]:
+    """Those of some requests that are listed, in the order of the list."""
+    wanted = {request.request_id for request in among}
+    items = (await place.get("/v1/requests?limit=500")).json()["items"]
+    return [item["request_id"] for item in items if item["request_id"] in wanted]
 
 
 @pytest.mark.parametrize("roles", [("stream",), ("finisher", "api")])

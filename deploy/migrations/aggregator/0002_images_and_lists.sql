@@ -11,14 +11,6 @@ CREATE TABLE IF NOT EXISTS aggregator.images (
     PRIMARY KEY (request_id, index)
 );
 
--- Results as users page through them. The manifest's columns are null until the image's chunk is recorded.
-CREATE OR REPLACE VIEW aggregator.image_results AS
-SELECT result.request_id, result.index, image."row", image.line, image.slot, image.serial_number, image.product_name,
-       image.source_url, result.outcome, result.note, result.error_code, result.error_message, result.source,
-       result.renditions, result.attempts
-FROM aggregator.results result
-LEFT JOIN aggregator.images image ON image.request_id = result.request_id AND image.index = result.index;
-
 -- What failed in a recorded chunk, so that the status of a running request adds up chunks and not images.
 ALTER TABLE aggregator.recorded_chunks
     ADD COLUMN IF NOT EXISTS failures_by_code jsonb NOT NULL DEFAULT '{}',

@@ -18,9 +18,7 @@ ENCODED_COMMA = "%2C"
 
 # Apostrophes, spaces, and what starts a formula; spaces before an apostrophe make the cell plain text.
 _FORMULA: Final = re.compile(r"'* *[=+\-@\t\r\n]")
-_OUTPUT_COLUMNS: Final = re.compile(
-    rf"\s*(?:{re.escape(OUTPUT_COLUMN)}(?: \([^()]*\))?|{re.escape(STATUSES_COLUMN)})\s*", re.IGNORECASE
-)
+_FURTHER_COLUMN: Final = re.compile(rf"{re.escape(OUTPUT_COLUMN)} \(.*\)", re.IGNORECASE)
 
 FailedSlots = Literal["keep_url", "empty"]
 
@@ -61,12 +59,10 @@ class OutputTable:
     ) -> None:
         self._renditions = tuple(renditions)
         self._failed_slots = failed_slots
-        old = {place for place, name in enumerate(columns) if place not in needed and _OUTPUT_COLUMNS.fullmatch(name)}
+        old = {place for place, name in enumerate(columns) if place not in needed and _is_output(name)}
         self._width = len(columns)
         self._kept = [place for place in range(self._width) if place not in old]
-        self.written_by_us = {OUTPUT_COLUMN.casefold(), STATUSES_COLUMN.casefold()} <= {
-            columns[place].strip().casefold() for place in old
-        }
+        self.written_by_us = {_normalised(columns[place]) for place in old} >= _MARKS
         self._header = [columns[place] for place in self._kept]
         if self.written_by_us:
             self._header = self._plain(self._header)
@@ -94,6 +90,19 @@ class OutputTable:
         if slot.succeeded:
             return slot.renditions.get(rendition, "")
         return "" if self._failed_slots == "empty" else slot.url.replace(",", ENCODED_COMMA)
+
+
+def _normalised(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
+# An input with both columns is an output of ours.
+_MARKS: Final = frozenset({_normalised(OUTPUT_COLUMN), _normalised(STATUSES_COLUMN)})
+
+
+def _is_output(name: str) -> bool:
+    normalised = _normalised(name)
+    return normalised in _MARKS or _FURTHER_COLUMN.fullmatch(normalised) is not None
 
 
 def neutralised(cell: str) -> str:

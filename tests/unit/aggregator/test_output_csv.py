@@ -45,7 +45,7 @@ def test_each_further_rendition_has_its_own_column() -> None:
 
 
 def test_output_columns_of_an_earlier_output_are_replaced() -> None:
-    names = ("Serial Number", " output image urls ", "Output Image URLs (small)", "Image Statuses", "Note")
+    names = ("Serial Number", " output  image urls ", "Output Image URLs (small)", "Image Statuses", "Note")
     found = table(columns=names)
     assert found.header() == ["Serial Number", "Note", "Output Image URLs", "Image Statuses"]
     assert found.row(["1", "old", "old", "old", "n"], [good()]) == ["1", "n", "https://p/1", "succeeded"]

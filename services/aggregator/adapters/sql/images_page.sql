@@ -1,1 +1,12 @@
-SELECT * FROM aggregator.image_results WHERE request_id = $1 AND index > $2 ORDER BY index LIMIT $3
+SELECT result.index, result.outcome, result.note, result.error_code, result.error_message, result.source,
+       result.renditions, result.attempts, image."row", image.line, image.slot, image.serial_number,
+       image.product_name, image.source_url
+FROM (
+    SELECT *
+    FROM aggregator.results
+    WHERE request_id = $1 AND index > $2
+    ORDER BY index
+    LIMIT $3
+) result
+LEFT JOIN aggregator.images image ON image.request_id = $1 AND image.index = result.index
+ORDER BY result.index

@@ -16,15 +16,20 @@ FROM recorded
 CROSS JOIN LATERAL jsonb_each_text(failures_by_code) AS failure
 GROUP BY request_id, failure.key
 UNION ALL
-SELECT request.request_id, result.outcome, result.error_code, count(*), sum(result.bytes_in)::bigint,
-       sum(result.bytes_out)::bigint
+SELECT request.request_id, result.outcome, result.error_code, sum(result.images)::bigint,
+       sum(result.bytes_in)::bigint, sum(result.bytes_out)::bigint
 FROM request
 CROSS JOIN LATERAL (
     SELECT number FROM generate_series(0, request.chunks_total - 1) AS number
     EXCEPT SELECT chunk FROM recorded WHERE recorded.request_id = request.request_id
 ) AS chunk
-JOIN aggregator.results result
-  ON result.request_id = request.request_id
- AND result.index >= chunk.number * request.chunk_size
- AND result.index < (chunk.number + 1) * request.chunk_size
+-- Chunk by chunk through the primary key: the planner would rather read all results of the request.
+CROSS JOIN LATERAL (
+    SELECT outcome, error_code, count(*) AS images, sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out
+    FROM aggregator.results
+    WHERE request_id = request.request_id
+      AND index >= chunk.number * request.chunk_size
+      AND index < (chunk.number + 1) * request.chunk_size
+    GROUP BY outcome, error_code
+) AS result
 GROUP BY request.request_id, result.outcome, result.error_code
