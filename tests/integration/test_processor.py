@@ -17,7 +17,7 @@ from aiohttp import web
 from PIL import Image
 
 from services.processor.settings import ProcessorSettings
-from shared.events import ImageProcessed, ImageRequested
+from shared.events import CarriedRendition, CarryOver, ImageProcessed, ImageRequested
 from shared.ids import LOCAL_OWNER, RequestId
 from shared.kafka.admin import create_topics
 from shared.kafka.cloudevents import decode
@@ -26,7 +26,7 @@ from shared.kafka.producer import EventProducer
 from shared.kafka.records import TopicPartition
 from shared.kafka.source import kafka_records
 from shared.object_store import ObjectStore, open_object_store
-from shared.recipes import default_recipe
+from shared.recipes import Recipe, Rendition, default_recipe
 from shared.topics import IMAGES_PROCESSED, IMAGES_REQUESTED_BULK, IMAGES_REQUESTED_EXPRESS, partitioned
 from tests.stack import StackForTests
 from tests.unit.processor.pictures import encoded, photo
@@ -103,6 +103,14 @@ class Place:
                     self.results += [event for event in events if isinstance(event, ImageProcessed)]
         finally:
             await source.stop()
+
+    async def request_with(self, path: str, recipe: Recipe, carry_over: CarryOver | None = None) -> ImageProcessed:
+        """Ask for one image with a recipe of its own, and return what became of it."""
+        request_id = RequestId(str(uuid4()))
+        event = self._event(request_id, 0, path, of=1)
+        changes = {"recipe": recipe, "carry_over": carry_over}
+        await self.producer.publish(IMAGES_REQUESTED_EXPRESS, event.model_copy(update=changes))
+        return (await self.answers(request_id, 1))[0]
 
     def _event(self, request_id: RequestId, index: int, path: str, *, of: int) -> ImageRequested:
         return ImageRequested(
@@ -205,6 +213,27 @@ async def test_a_requested_picture_is_stored_and_reported(place: Place) -> None:
         assert (image.format, image.size, rendition.format) == (picture_format.upper(), (160, 120), picture_format)
         assert answers[index].outcome == "succeeded"
     assert await place.stop() == 0
+
+
+async def test_renditions_are_made_once_and_carried_over_to_later_requests(place: Place) -> None:
+    thumbnail = Rendition(name="thumbnail", width=50, height=50, fit="cover", format="webp")
+    recipe = Recipe(name="catalogue", renditions=(Rendition(name="compressed"), thumbnail))
+    await place.start()
+    first = await place.request_with("/cup.jpg", recipe)
+    assert [(one.format, one.width) for one in first.renditions] == [("jpeg", 160), ("webp", 50)]
+    offered = tuple(CarriedRendition(name=one.name, key=one.key) for one in first.renditions)
+    carry_over = CarryOver(request_id=first.request_id, index=0, renditions=offered)
+    second = await place.request_with("/gone.jpg", recipe, carry_over)
+    assert (second.outcome, second.note, second.attempts) == ("succeeded", "carried_over", 0)
+    assert second.source == first.source
+    for now, then in zip(second.renditions, first.renditions, strict=True):
+        assert now.key != then.key
+        assert now == then.model_copy(update={"key": now.key})
+        content = await place.store.get(place.settings.s3_bucket_images, now.key)
+        assert hashlib.sha256(content).hexdigest() == now.sha256
+    await place.store.delete_all(place.settings.s3_bucket_images, f"{first.request_id}/")
+    third = await place.request_with("/cup.jpg", recipe, carry_over)
+    assert (third.outcome, third.note, third.attempts) == ("succeeded", None, 1)
 
 
 async def test_each_bad_source_fails_alone_with_its_code(place: Place) -> None:
