@@ -27,7 +27,7 @@ down:  ## stop them; data stays
 	@if [ -x $(PY) ]; then $(PY) -m pixelmill down; else echo "Nothing runs: there is no $(VENV)."; fi
 
 ##@ Work on it
-.PHONY: test test-fast lint format docs
+.PHONY: test test-fast lint format docs lock
 test: $(DEVELOPMENT)  ## run all tests, on a real Kafka, Postgres and S3
 	@$(PY) -m pytest
 
@@ -50,6 +50,14 @@ docs: $(DEVELOPMENT)  ## write the generated files
 .PHONY: large
 large: $(DEVELOPMENT)  ## 100,000 images with a codec that copies (ARGS="--images 5000" for fewer)
 	@$(PY) -m bench.large $(ARGS)
+
+# A version that is locked stays until pyproject.toml asks for another; `UPGRADE=--upgrade` takes the newest.
+UV ?= uv
+LOCKED = $(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header $(UPGRADE) pyproject.toml
+lock:  ## write the lock files from pyproject.toml (needs uv)
+	@$(LOCKED) --extra embedded --extra build --extra dev --output-file requirements-dev.lock
+	@$(LOCKED) --extra embedded --extra build --constraint requirements-dev.lock --output-file requirements.lock
+	@$(LOCKED) --constraint requirements.lock --output-file requirements-services.lock
 
 ##@ Housekeeping
 .PHONY: help clean
