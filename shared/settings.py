@@ -80,6 +80,12 @@ class S3Settings(BaseSettings):
     s3_bucket_images: str = Field(default="pixelmill-images", description="Bucket for compressed images")
 
 
+class AuthSettings(BaseSettings):
+    auth: Literal["required", "off"] = Field(
+        default="required", description="Whether `/v1` needs an API key; `off` makes everyone the owner `local`"
+    )
+
+
 class PublicUrlSettings(BaseSettings):
     ingest_public_url: str = Field(default="http://127.0.0.1:8081", description="Ingest as users reach it")
     aggregator_public_url: str = Field(default="http://127.0.0.1:8082", description="Aggregator as users reach it")

@@ -1,18 +1,20 @@
 """What the aggregator can be told."""
 
-from typing import Literal
-
 from pydantic import Field, SecretStr
 
-from shared.settings import KafkaSettings, PostgresSettings, ProcessSettings, PublicUrlSettings, S3Settings
+from shared.settings import (
+    AuthSettings,
+    KafkaSettings,
+    PostgresSettings,
+    ProcessSettings,
+    PublicUrlSettings,
+    S3Settings,
+)
 
 
-class AggregatorSettings(KafkaSettings, PostgresSettings, S3Settings, PublicUrlSettings, ProcessSettings):
+class AggregatorSettings(AuthSettings, KafkaSettings, PostgresSettings, S3Settings, PublicUrlSettings, ProcessSettings):
     """The aggregator's part of the environment."""
 
-    auth: Literal["required", "off"] = Field(
-        default="required", description="Whether `/v1` needs an API key; `off` makes everyone the owner `local`"
-    )
     url_signing_key: SecretStr = Field(
         min_length=16, description="Key that signs the URLs of compressed pictures; changing it breaks older URLs"
     )

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -10,15 +9,19 @@ from services.ingest import deployer_files
 from services.ingest.domain.csv_rules import CsvRules
 from services.ingest.domain.recipe_book import RecipeBook
 from services.ingest.domain.request_terms import Limits
-from shared.settings import KafkaSettings, PostgresSettings, ProcessSettings, PublicUrlSettings, S3Settings
+from shared.settings import (
+    AuthSettings,
+    KafkaSettings,
+    PostgresSettings,
+    ProcessSettings,
+    PublicUrlSettings,
+    S3Settings,
+)
 
 
-class IngestSettings(KafkaSettings, PostgresSettings, S3Settings, PublicUrlSettings, ProcessSettings):
+class IngestSettings(AuthSettings, KafkaSettings, PostgresSettings, S3Settings, PublicUrlSettings, ProcessSettings):
     """Ingest's part of the environment."""
 
-    auth: Literal["required", "off"] = Field(
-        default="required", description="Whether `/v1` needs an API key; `off` makes everyone the owner `local`"
-    )
     chunk_size: int = Field(default=250, ge=1, le=10_000, description="Images in one chunk of a request")
     window_chunks: int = Field(
         default=16, ge=1, le=1000, description="Chunks of one request that are under way at once"

@@ -1,12 +1,12 @@
 """What the notifier can be told."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
 from services.notifier.domain.signature import WebhookSecret
 from shared.safe_http import FetchSettings
-from shared.settings import KafkaSettings, PostgresSettings, ProcessSettings, S3Settings
+from shared.settings import AuthSettings, KafkaSettings, PostgresSettings, ProcessSettings, S3Settings
 
 
 def _usable(secret: SecretStr) -> SecretStr:
@@ -14,7 +14,7 @@ def _usable(secret: SecretStr) -> SecretStr:
     return secret
 
 
-class NotifierSettings(KafkaSettings, PostgresSettings, S3Settings, FetchSettings, ProcessSettings):
+class NotifierSettings(AuthSettings, KafkaSettings, PostgresSettings, S3Settings, FetchSettings, ProcessSettings):
     """The notifier's part of the environment."""
 
     webhook_secret: Annotated[SecretStr, AfterValidator(_usable)] = Field(
@@ -24,6 +24,3 @@ class NotifierSettings(KafkaSettings, PostgresSettings, S3Settings, FetchSetting
         default=20.0, ge=1, le=30, description="Total time that one attempt at a webhook may take"
     )
     webhooks_in_flight: int = Field(default=32, ge=1, le=1000, description="Webhooks that one notifier posts at once")
-    auth: Literal["required", "off"] = Field(
-        default="required", description="Whether `/v1` needs an API key; `off` makes everyone the owner `local`"
-    )

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final, Protocol
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 
-from services.aggregator.api.access import NO_KEY, Auth, caller, known_form, unknown_request
 from services.aggregator.api.statuses import Statuses
 from shared import object_keys
+from shared.http.callers import NO_KEY, Auth, caller, known_form, unknown_request
 from shared.http.documented_problems import problem_answers
 from shared.http.problems import Problem
 from shared.ids import Owner, RequestId

@@ -7,18 +7,11 @@ from typing import Annotated, Any, Protocol
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.aggregator.api.access import (
-    INVALID_PARAMETERS,
-    NO_KEY,
-    UNKNOWN_REQUEST,
-    Auth,
-    caller,
-    known_form,
-    unknown_request,
-)
 from services.aggregator.api.image_answer import ImageList, image_result
+from services.aggregator.api.parameters import INVALID_PARAMETERS
 from services.aggregator.api.statuses import Statuses
 from shared.events import Outcome
+from shared.http.callers import NO_KEY, UNKNOWN_REQUEST, Auth, caller, known_form, unknown_request
 from shared.http.documented_problems import problem_answers
 from shared.ids import Owner, RequestId
 from shared.image_errors import ImageErrorCode

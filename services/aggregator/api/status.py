@@ -6,19 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.aggregator.api.access import (
-    INVALID_PARAMETERS,
-    NO_KEY,
-    UNKNOWN_REQUEST,
-    Auth,
-    caller,
-    invalid_parameter,
-    known_form,
-)
+from services.aggregator.api.parameters import INVALID_PARAMETERS, invalid_parameter
 from services.aggregator.api.status_answer import RequestList, RequestStatus
 from services.aggregator.api.statuses import Statuses
 from services.aggregator.domain.request_list import ListQuery, NotACursor, Place, first_place
 from services.aggregator.domain.status import VisibleState
+from shared.http.callers import NO_KEY, UNKNOWN_REQUEST, Auth, caller, known_form
 from shared.http.documented_problems import problem_answers
 from shared.ids import Owner, RequestId
 

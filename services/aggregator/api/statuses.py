@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from services.aggregator.api.access import unknown_request
 from services.aggregator.api.links import Links
 from services.aggregator.api.status_answer import RequestList, RequestStatus, status_of
 from services.aggregator.domain.completion import Standing
 from services.aggregator.domain.request_list import ListQuery, Place, cursor_after
 from services.aggregator.known_requests import RequestRow, place_of
+from shared.http.callers import unknown_request
 from shared.ids import Owner, RequestId
 
 

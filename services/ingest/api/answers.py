@@ -22,18 +22,17 @@ def status_url(request_id: RequestId, urls: PublicUrls) -> str:
     return f"{urls.aggregator.rstrip('/')}/v1/requests/{request_id}"
 
 
-def links(request_id: RequestId, urls: PublicUrls) -> dict[str, str]:
-    """Where a request is read and steered; the same names as in its status."""
+def links(request_id: RequestId, urls: PublicUrls) -> dict[str, str | None]:
+    """Where a request is read and steered; the same names as in its status. What cannot be done is null."""
     read = status_url(request_id, urls)
-    steer = f"{urls.ingest.rstrip('/')}/v1/requests/{request_id}"
     return {
         "self": read,
         "images": f"{read}/images",
         "output_csv": f"{read}/output.csv",
         "failures_csv": f"{read}/failures.csv",
-        "events": f"{read}/events",
-        "cancel": f"{steer}/cancel",
-        "retry": f"{steer}/retry",
+        "events": None,
+        "cancel": None,
+        "retry": None,
         "deliveries": f"{urls.notifier.rstrip('/')}/v1/requests/{request_id}/deliveries",
     }
 

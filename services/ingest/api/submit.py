@@ -10,7 +10,6 @@ from starlette.requests import ClientDisconnect
 
 from services.ingest.api.answers import PublicUrls, accepted_body, dry_run_body, status_url
 from services.ingest.api.body_stream import BodyStream
-from services.ingest.api.callers import Auth, owner_of_caller
 from services.ingest.api.content_types import content_type_of, wants_csv
 from services.ingest.api.errors_csv import errors_csv
 from services.ingest.api.given_options import GivenOptions
@@ -20,6 +19,7 @@ from services.ingest.api.upload_bodies import CsvBody, FormBody
 from services.ingest.csv_upload import CsvRefused, SubmissionRefused, Submitter, UploadBody
 from services.ingest.submit_csv import Accepted, DryRun, SubmitCsv
 from shared.errors import DependencyAway
+from shared.http.callers import Auth, caller
 from shared.http.problems import Problem
 from shared.trace_context import enter_trace
 
@@ -61,7 +61,7 @@ def submit_router(submit: SubmitCsv, api: SubmitApi) -> APIRouter:
 async def _submitted(request: Request, submit: SubmitCsv, api: SubmitApi) -> Response:
     stream = _body_stream(request, api.max_upload_bytes)
     try:
-        submitter = Submitter(owner_of_caller(api.auth), _idempotency_key(request))
+        submitter = Submitter(caller(api.auth)(), _idempotency_key(request))
         outcome = await submit(_upload_body(request, stream, api), submitter)
     except ClientDisconnect:
         return Response(status_code=400)

@@ -1,7 +1,7 @@
 """`/v1`: the webhooks owed for a request, what became of each attempt, and trying once more."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal, Protocol
+from typing import Annotated, Protocol
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path
@@ -10,11 +10,10 @@ from pydantic import BaseModel
 from services.notifier.domain.delivery import MANUAL, Delivery, DeliveryId, DeliveryState
 from services.notifier.domain.history import NumberedAttempt, RecordedDelivery
 from shared.events import Timestamp
+from shared.http.callers import NO_KEY, Auth, caller
 from shared.http.documented_problems import problem_answers
 from shared.http.problems import Problem
 from shared.ids import RequestId
-
-_NO_KEY: Final = {401: ("key-required", "There is no API key, and the server wants one.")}
 
 
 class DeliveryRecords(Protocol):
@@ -72,16 +71,14 @@ class DeliveriesView(BaseModel):
     items: list[DeliveryView]
 
 
-def deliveries_router(
-    records: DeliveryRecords, requests: Requests, attempts: Attempts, *, auth: Literal["required", "off"]
-) -> APIRouter:
+def deliveries_router(records: DeliveryRecords, requests: Requests, attempts: Attempts, *, auth: Auth) -> APIRouter:
     """The routes; with `auth` `required` every call is refused, for there are no keys that could be shown."""
-    router = APIRouter(prefix="/v1", tags=["deliveries"], dependencies=[Depends(_gate(auth))])
+    router = APIRouter(prefix="/v1", tags=["deliveries"], dependencies=[Depends(caller(auth))])
 
     @router.get(
         "/requests/{request_id}/deliveries",
         summary="List the webhooks of a request",
-        responses=problem_answers({**_NO_KEY, 404: ("unknown-request", "There is no request with this id.")}),
+        responses=problem_answers({**NO_KEY, 404: ("unknown-request", "There is no request with this id.")}),
     )
     async def deliveries(
         request_id: Annotated[str, Path(description="The id that submitting gave.")],
@@ -96,7 +93,7 @@ def deliveries_router(
     @router.post(
         "/deliveries/{delivery_id}/redeliver",
         summary="Deliver a webhook once more",
-        responses=problem_answers({**_NO_KEY, 404: ("unknown-delivery", "There is no delivery with this id.")}),
+        responses=problem_answers({**NO_KEY, 404: ("unknown-delivery", "There is no delivery with this id.")}),
     )
     async def redeliver(
         delivery_id: Annotated[str, Path(description="The `webhook-id` of the delivery.")],
@@ -108,19 +105,6 @@ def deliveries_router(
         return _view(await _found(records, known))
 
     return router
-
-
-def _gate(auth: Literal["required", "off"]) -> Any:
-    async def refuse() -> None:
-        if auth == "required":
-            raise Problem(
-                401,
-                "key-required",
-                "This server wants an API key, as `Authorization: Bearer <key>`.",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-
-    return refuse
 
 
 async def _found(records: DeliveryRecords, delivery_id: DeliveryId) -> RecordedDelivery:
