@@ -12,6 +12,7 @@ from shared.errors import DependencyAway
 from shared.ids import RequestId
 from shared.kafka.producer import Facts
 from shared.request_files import RequestFile
+from shared.stopping import pause
 from shared.topics import REQUESTS_ACCEPTED
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ class Sweeper:
             removed = await self._unless_away(self.remove_abandoned)
             deleted = await self._unless_away(self.finish_deletions)
             if max(announced, removed, deleted) < BATCH:
-                await _wait(stop, self._pause_seconds)
+                await pause(stop, self._pause_seconds)
 
     async def announce(self) -> int:
         """Say `requests.accepted` for requests of which it was not said; return how many there were."""
@@ -106,10 +107,3 @@ class Sweeper:
         except DependencyAway as away:
             log.warning("sweep postponed", extra={"part": away.part, "reason": away.reason})
             return 0
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return

@@ -30,6 +30,18 @@ class KafkaConnection:
         """The consumer group of one role of one service."""
         return f"{self.settings.kafka_topic_prefix}pixelmill.{service}.{role}"
 
+    def consumer_options(self, group: str) -> dict[str, Any]:
+        """Options of every member of a consumer group, as delivery demands them: nothing is committed by itself."""
+        return self.client_options() | {
+            "group_id": group,
+            "group_instance_id": self.settings.kafka_group_instance_id,
+            "enable_auto_commit": False,
+            "auto_offset_reset": "earliest",
+            "isolation_level": "read_committed",
+            "session_timeout_ms": self.settings.kafka_session_timeout_seconds * 1000,
+            "heartbeat_interval_ms": 3000,
+        }
+
     def client_options(self) -> dict[str, Any]:
         """Options that every aiokafka client takes."""
         settings = self.settings

@@ -19,6 +19,7 @@ from shared.kafka.dispatch import DeadLetters, Dispatcher, Handlers
 from shared.kafka.lane import Handling, Lane
 from shared.kafka.records import Record, TopicPartition, Trigger
 from shared.kafka.source import RecordSource
+from shared.stopping import pause
 
 __all__ = ["Consumer", "DeadLetters", "Handling", "Handlers"]
 
@@ -73,7 +74,7 @@ class Consumer:
                 await self._source.start(self._on_revoked, self._on_assigned)
             except DependencyAway as away:
                 log.warning("cannot join the consumer group yet", extra={"reason": away.reason})
-                await _wait(stop, delay)
+                await pause(stop, delay)
                 delay = min(2 * delay, LAST_RETRY_SECONDS)
             else:
                 return
@@ -235,10 +236,3 @@ class Consumer:
         self._lanes = {partition: Lane(self._handling) for partition in sorted(partitions)}
         self._turns = deque(self._lanes.values())
         self._is_assigned = True
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return

@@ -90,7 +90,7 @@ class KafkaRecords:
     async def poll(self, *, timeout_seconds: float, max_records: int) -> Mapping[TopicPartition, Sequence[Record]]:
         # The timeout is the client's own: a cancelled getmany would switch its poll interval check off for good.
         batch = await self._started.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
-        return {TopicPartition(*partition): [_record(item) for item in items] for partition, items in batch.items()}
+        return {TopicPartition(*partition): [record_of(item) for item in items] for partition, items in batch.items()}
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         self._started.pause(*_foreign(partitions))
@@ -126,18 +126,8 @@ class KafkaRecords:
         return self._client
 
     def _new_client(self) -> AIOKafkaConsumer:
-        settings = self._connection.settings
-        return AIOKafkaConsumer(
-            **self._connection.client_options(),
-            group_id=self._group,
-            group_instance_id=settings.kafka_group_instance_id,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            session_timeout_ms=settings.kafka_session_timeout_seconds * 1000,
-            heartbeat_interval_ms=3000,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
-        )
+        options = self._connection.consumer_options(self._group)
+        return AIOKafkaConsumer(**options, max_partition_fetch_bytes=4 * 1024 * 1024)
 
 
 class _Listener(ConsumerRebalanceListener):
@@ -161,7 +151,8 @@ def _foreign(partitions: Iterable[TopicPartition]) -> list[aiokafka.TopicPartiti
     return [aiokafka.TopicPartition(*partition) for partition in partitions]
 
 
-def _record(item: aiokafka.ConsumerRecord[bytes, bytes]) -> Record:
+def record_of(item: aiokafka.ConsumerRecord[bytes, bytes]) -> Record:
+    """The client's record as ours."""
     return Record(
         topic=item.topic,
         partition=item.partition,

@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from shared.errors import DependencyAway
 from shared.kafka.connection import KafkaConnection
+from shared.stopping import pause
 from shared.topics import IMAGES_PROCESSED
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ async def until_ready(connection: KafkaConnection, changelog: str, stop: asyncio
             partitions = await _prepare(connection, changelog)
         except DependencyAway as away:
             log.warning("the stream waits for its topics", extra={"reason": away.reason})
-            await _pause(stop)
+            await pause(stop, RETRY_SECONDS)
         else:
             return partitions
     return None
@@ -79,10 +80,3 @@ async def _create(admin: AIOKafkaAdminClient, connection: KafkaConnection, chang
     for name, code, *_message in answer.topic_errors:  # type: ignore[attr-defined]  # of the newest response version
         if code not in (0, TopicAlreadyExistsError.errno):
             raise for_code(code)(f"topic {name} could not be created")
-
-
-async def _pause(stop: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), RETRY_SECONDS)
-    except TimeoutError:
-        return

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -16,6 +15,8 @@ from shared.kafka.cloudevents import Encoded, Undecodable, decode, encode
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import DeadLetters
 from shared.kafka.records import Received, Record
+from shared.kafka.source import record_of
+from shared.stopping import pause
 from shared.topics import REQUESTS_ASSEMBLED, REQUESTS_COMPLETED
 from shared.trace_context import enter_trace
 
@@ -54,7 +55,7 @@ class CompletionPublisher:
                 await membership.run(stop)
             except DependencyAway as away:
                 log.warning("the publisher joins again", extra={"part": away.part, "reason": away.reason})
-                await _pause(stop)
+                await pause(stop, RETRY_SECONDS)
 
 
 class _Membership(ConsumerRebalanceListener):
@@ -73,7 +74,7 @@ class _Membership(ConsumerRebalanceListener):
         self._dead_letters = dead_letters
         self._now = now
         self._group = connection.group("aggregator", "publisher")
-        self._consumer = self._new_consumer()
+        self._consumer = AIOKafkaConsumer(**connection.consumer_options(self._group))
         self._producers: dict[TopicPartition, PartitionTransactions] = {}
         self._generation = 0
         self._is_assigned = False
@@ -139,7 +140,7 @@ class _Membership(ConsumerRebalanceListener):
         try:
             for partition, items in batch.items():
                 if self._is_assigned and generation == self._generation and partition not in self._dropped:
-                    await self._publish(partition, [_record(item) for item in items], stop)
+                    await self._publish(partition, [record_of(item) for item in items], stop)
                 else:
                     self._dropped.add(partition)
             await self._rewind_dropped()
@@ -164,7 +165,7 @@ class _Membership(ConsumerRebalanceListener):
             # Nothing is open yet: the same records are read again, and polling goes on.
             log.warning("completions wait for a part", extra={"part": away.part, "reason": away.reason})
             self._consumer.seek(partition, records[0].offset)
-            await _pause(stop)
+            await pause(stop, RETRY_SECONDS)
             return
         producer = self._producers.get(partition)
         if producer is not None:
@@ -187,27 +188,3 @@ class _Membership(ConsumerRebalanceListener):
     async def _stop_producers(self) -> None:
         producers, self._producers = self._producers, {}
         await asyncio.gather(*(producer.stop() for producer in producers.values()))
-
-    def _new_consumer(self) -> AIOKafkaConsumer:
-        settings = self._connection.settings
-        return AIOKafkaConsumer(
-            **self._connection.client_options(),
-            group_id=self._group,
-            group_instance_id=settings.kafka_group_instance_id,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            session_timeout_ms=settings.kafka_session_timeout_seconds * 1000,
-            heartbeat_interval_ms=3000,
-        )
-
-
-async def _pause(stop: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), RETRY_SECONDS)
-    except TimeoutError:
-        return
-
-
-def _record(item: Any) -> Record:
-    return Record(item.topic, item.partition, item.offset, item.key, item.value, tuple(item.headers), item.timestamp)
