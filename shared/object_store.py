@@ -117,7 +117,13 @@ class ObjectStore:
         upload = asyncio.create_task(
             self._run(
                 lambda: self._client.put_object(
-                    bucket, key, cast(BinaryIO, pipe.reader), -1, content_type=content_type, part_size=PART_BYTES
+                    bucket,
+                    key,
+                    cast(BinaryIO, pipe.reader),
+                    -1,
+                    content_type=content_type,
+                    part_size=PART_BYTES,
+                    num_parallel_uploads=1,  # each would hold a part in memory
                 )
             )
         )
