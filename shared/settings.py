@@ -82,7 +82,8 @@ class S3Settings(BaseSettings):
 
 class AuthSettings(BaseSettings):
     auth: Literal["required", "off"] = Field(
-        default="required", description="Whether `/v1` needs an API key; `off` makes everyone the owner `local`"
+        default="required",
+        description="`required` refuses all of `/v1` (there are no keys yet), `off` makes everyone the owner `local`",
     )
 
 

@@ -37,7 +37,7 @@ class IngestSettings(AuthSettings, KafkaSettings, PostgresSettings, S3Settings, 
     request_deadline_seconds: int = Field(
         default=86_400,
         ge=60,
-        description="A request that is older expires; 3,600 more are added per 100,000 images",
+        description="Sets `deadline_at` of a request; 3,600 more are added per 100,000 images",
     )
     sweep_seconds: float = Field(
         default=5.0, gt=0, le=3600, description="How often ingest looks for what a crash left undone"

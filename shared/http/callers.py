@@ -30,7 +30,7 @@ def caller(auth: Auth) -> Callable[[], Owner]:
         raise Problem(
             401,
             "key-required",
-            "This server wants an API key, as `Authorization: Bearer <key>`.",
+            "This server wants an API key, and there are none yet. Its operator can set AUTH=off.",
             headers={"WWW-Authenticate": "Bearer"},
         )
 

@@ -38,10 +38,6 @@ class Record:
     timestamp_ms: int = 0
 
     @property
-    def topic_partition(self) -> TopicPartition:
-        return TopicPartition(self.topic, self.partition)
-
-    @property
     def trigger(self) -> Trigger:
         return Trigger(self.topic, self.partition, self.offset)
 

@@ -65,7 +65,7 @@ class RecordSource(Protocol):
 
 
 class KafkaRecords:
-    """A consumer group member on a real broker, with the settings that delivery rule 1 asks for."""
+    """A consumer group member on a real broker, that commits nothing by itself."""
 
     def __init__(self, connection: KafkaConnection, *, group: str, topics: Sequence[Topic]) -> None:
         self._connection = connection

@@ -98,6 +98,11 @@ def test_a_processor_has_an_account_of_its_own_and_no_key_of_others() -> None:
     assert knowing_root == {"minio", "minio-users"}
 
 
+def test_those_who_sign_picture_urls_and_those_who_recognise_them_have_one_key() -> None:
+    keys = {name: CONTAINERS[name]["environment"].get("URL_SIGNING_KEY") for name in ("ingest", "aggregator")}
+    assert keys["ingest"] == keys["aggregator"] is not None
+
+
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_a_container_is_not_root_cannot_become_it_and_is_limited(name: str) -> None:
     container = CONTAINERS[name]

@@ -14,7 +14,7 @@ from services.ingest.api.content_types import content_type_of, wants_csv
 from services.ingest.api.errors_csv import errors_csv
 from services.ingest.api.given_options import GivenOptions
 from services.ingest.api.refusals import problem_of
-from services.ingest.api.submit_document import submission
+from services.ingest.api.submit_document import answers, submission
 from services.ingest.api.upload_bodies import CsvBody, FormBody
 from services.ingest.csv_upload import CsvRefused, SubmissionRefused, Submitter, UploadBody
 from services.ingest.submit_csv import Accepted, DryRun, SubmitCsv
@@ -46,6 +46,7 @@ def submit_router(submit: SubmitCsv, api: SubmitApi) -> APIRouter:
         status_code=202,
         response_class=JSONResponse,
         openapi_extra=submission(),
+        responses=answers(),
     )
     async def submit_request(request: Request) -> Response:
         """Submit a CSV as the part `file` of a form, or as the body. Options are form fields or query parameters.

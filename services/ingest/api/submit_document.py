@@ -3,6 +3,8 @@
 from typing import Any
 
 from services.ingest.domain.options import SubmitOptions
+from shared.http.callers import NO_KEY
+from shared.http.documented_problems import problem_answers
 
 _FILE = {"type": "string", "format": "binary"}
 _KEY = {
@@ -11,6 +13,42 @@ _KEY = {
     "description": "Submitting twice under one key is once: 1 to 255 visible ASCII characters.",
     "schema": {"type": "string", "maxLength": 255},
 }
+
+
+_ACCEPTED = {
+    "request_id": "7c1f0c1e-4c39-4f5e-9a53-3f0f6a3f6a10",
+    "state": "pending",
+    "rows": 60,
+    "images_total": 120,
+    "carried_over": 0,
+    "csv": {"encoding": "utf-8", "bom": False, "delimiter": ",", "line_ending": "\r\n"},
+    "warnings": [],
+    "warnings_total": 0,
+    "status_url": "https://pictures.example/v1/requests/7c1f0c1e-4c39-4f5e-9a53-3f0f6a3f6a10",
+    "links": {"self": "https://pictures.example/v1/requests/7c1f0c1e-4c39-4f5e-9a53-3f0f6a3f6a10"},
+}
+
+
+def answers() -> dict[int | str, dict[str, Any]]:
+    """The answers to a submission."""
+    return {
+        200: {"description": "With `dry_run`: what was found, and an estimate. Nothing was accepted."},
+        202: {
+            "description": "Accepted. `Location` is the status.",
+            "content": {"application/json": {"example": _ACCEPTED}},
+        },
+        **problem_answers(
+            {
+                **NO_KEY,
+                400: ("malformed-multipart", "The form, or the Idempotency-Key, cannot be read."),
+                408: ("upload-too-slow", "The upload did not end in its time."),
+                409: ("idempotency-key-in-use", "The first submission with this key is still under way."),
+                413: ("too-large", "The upload is larger than this server takes."),
+                415: ("unsupported-media-type", "The body is neither a form nor CSV."),
+                422: ("invalid-csv", "The CSV or an option is not valid; `errors` lists why."),
+            }
+        ),
+    }
 
 
 def submission() -> dict[str, Any]:
