@@ -64,6 +64,9 @@ class Database:
             async with pool.acquire(timeout=self._timeout_seconds) as connection:
                 yield connection
         except _AWAY as error:
+            if isinstance(error, ValueError):
+                # A value that does not fit its column is a mistake of ours; no waiting makes it fit.
+                raise
             raise DependencyAway(DEPENDENCY, type(error).__name__) from error
 
     @asynccontextmanager

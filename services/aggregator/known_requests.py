@@ -106,10 +106,18 @@ class RequestFiles(Protocol):
 class KnownRequests:
     """Rows of requests, inserted on demand; remembers those whose first result is noted."""
 
-    def __init__(self, rows: RequestRows, files: RequestFiles, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        rows: RequestRows,
+        files: RequestFiles,
+        *,
+        now: Callable[[], datetime],
+        remembered: int = REMEMBERED_REQUESTS,
+    ) -> None:
         self._rows = rows
         self._files = files
         self._now = now
+        self._remembered = remembered
         self._chunk_sizes: OrderedDict[RequestId, int] = OrderedDict()
 
     async def row(self, request_id: RequestId) -> RequestRow:
@@ -140,10 +148,15 @@ class KnownRequests:
 
     async def started(self, request_ids: Collection[RequestId]) -> Mapping[RequestId, int]:
         """Note that these requests have results; return their chunk sizes, without those that are gone."""
-        new = set(request_ids) - self._chunk_sizes.keys()
-        if new:
-            self._remember(await self._start(new))
-        return {each: self._chunk_sizes[each] for each in request_ids if each in self._chunk_sizes}
+        wanted = set(request_ids)
+        known = {each: self._chunk_sizes[each] for each in wanted & self._chunk_sizes.keys()}
+        for each in known:
+            self._chunk_sizes.move_to_end(each)
+        new = wanted - known.keys()
+        started = await self._start(new) if new else {}
+        # The answer is complete before anything is forgotten: what is remembered may push out a request of this batch.
+        self._remember(started)
+        return known | dict(started)
 
     async def _start(self, request_ids: Collection[RequestId]) -> Mapping[RequestId, int]:
         started = dict(await self._rows.start(request_ids, at=self._now()))
@@ -160,5 +173,5 @@ class KnownRequests:
 
     def _remember(self, chunk_sizes: Mapping[RequestId, int]) -> None:
         self._chunk_sizes.update(chunk_sizes)
-        while len(self._chunk_sizes) > REMEMBERED_REQUESTS:
+        while len(self._chunk_sizes) > self._remembered:
             self._chunk_sizes.popitem(last=False)

@@ -60,6 +60,7 @@ SERVICE = "aggregator"
 SOURCE = f"pixelmill/{SERVICE}"
 # A large request holds its place in the partition for minutes; events of others must be able to pass it meanwhile.
 ASSEMBLER_SPAN = 4096
+SPARE_STORE_THREADS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,8 @@ async def _opened(settings: AggregatorSettings) -> AsyncIterator[Parts]:
         opened.push_async_callback(producer.stop)
         database = Database(settings)
         opened.push_async_callback(database.close)
-        store = open_object_store(settings)
+        # Each request under way holds two uploads, each with a thread for its whole time; what they read needs others.
+        store = open_object_store(settings, threads=2 * settings.requests_in_flight + SPARE_STORE_THREADS)
         opened.callback(store.close)
         yield Parts(settings, connection, producer, database, store)
 

@@ -98,6 +98,8 @@ class Consumer:
         raise self._failure
 
     async def _turn(self) -> None:
+        # Before the poll: a batch from beyond a record that is read again must never be taken.
+        await self._rewind_stale()
         generation = self._generation
         is_busy = any(lane.is_paused for lane in self._lanes.values())
         timeout = BUSY_POLL_SECONDS if is_busy else POLL_SECONDS
@@ -106,20 +108,23 @@ class Consumer:
             # The batch belongs to the assignment before: what is ours now is read again from its committed offset.
             self._to_rewind |= batch.keys()
         else:
-            await self._rewind_stale()
             self._take(batch)
         self._start_ready()
         self._balance_flow()
         await self._commit_sometimes()
 
     async def _rewind_stale(self) -> None:
-        stale, self._to_rewind = self._to_rewind & self._lanes.keys(), set()
-        if stale:
-            await self._source.rewind(stale)
+        for partition in self._to_rewind & self._lanes.keys() if self._is_assigned else ():
+            try:
+                await self._source.rewind([partition])
+            except DependencyAway as away:
+                log.warning("partition not rewound yet", extra={"reason": away.reason})
+            else:
+                self._to_rewind.discard(partition)
 
     def _take(self, batch: Mapping[TopicPartition, Iterable[Record]]) -> None:
         for partition, records in batch.items():
-            if partition in self._lanes:
+            if partition in self._lanes and partition not in self._to_rewind:
                 self._lanes[partition].take(records)
 
     def _start_ready(self) -> None:

@@ -88,9 +88,9 @@ class EventProducer:
                 log.warning("producer stopped without a clean end", extra={"reason": str(error)})
 
     async def _send(self, topic: str, records: list[Encoded]) -> None:
-        client = await self._started()
         try:
             async with asyncio.timeout(self._timeout_seconds):
+                client = await self._started()
                 pending = [
                     await client.send(topic, record.value, key=record.key, headers=list(record.headers))
                     for record in records
@@ -118,4 +118,7 @@ class EventProducer:
         except (KafkaError, TimeoutError) as error:
             await client.stop()
             raise DependencyAway(DEPENDENCY, str(error) or "no answer") from error
+        except asyncio.CancelledError:
+            await client.stop()
+            raise
         return client

@@ -54,7 +54,7 @@ class RecordSource(Protocol):
     def resume(self, partitions: Iterable[TopicPartition]) -> None: ...
 
     async def rewind(self, partitions: Iterable[TopicPartition]) -> None:
-        """Go back to the committed offsets."""
+        """Go back to the committed offsets; quietly leaves out partitions that are lost. Raises `DependencyAway`."""
         ...
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
@@ -99,13 +99,21 @@ class KafkaRecords:
         self._started.resume(*_foreign(partitions))
 
     async def rewind(self, partitions: Iterable[TopicPartition]) -> None:
-        client = self._started
         for partition in _foreign(partitions):
-            offset = await client.committed(partition)
-            if offset is None:
-                await client.seek_to_beginning(partition)
-            else:
-                client.seek(partition, offset)
+            try:
+                await self._rewind(partition)
+            except IllegalStateError:
+                log.info("partition lost while it was rewound", extra={"lost": str(partition)})
+            except KafkaError as error:
+                raise DependencyAway("kafka", str(error)) from error
+
+    async def _rewind(self, partition: aiokafka.TopicPartition) -> None:
+        client = self._started
+        offset = await client.committed(partition)
+        if offset is None:
+            await client.seek_to_beginning(partition)
+        else:
+            client.seek(partition, offset)
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         try:

@@ -138,7 +138,7 @@ class SafeClient:
             into(piece)
         if count == 0:
             raise Permanent("empty", "The server answered with an empty body.")
-        return Fetched(response.status, response.content_type, count, str(response.url))
+        return Fetched(response.status, _content_type(response), count, str(response.url))
 
     @asynccontextmanager
     async def _request(
@@ -180,6 +180,10 @@ def _next_hop(current: URL, location: str) -> URL:
     if current.scheme == "https" and target.scheme == "http":
         raise Permanent("tls_error", "The server redirects from https to http, which is not followed.")
     return target
+
+
+def _content_type(response: aiohttp.ClientResponse) -> str:
+    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 def _check_encoding(response: aiohttp.ClientResponse) -> None:

@@ -1,5 +1,6 @@
 """How everything that can go wrong with an outgoing request becomes an instruction."""
 
+import logging
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +13,20 @@ import aiohttp
 from shared.errors import Instruction, Permanent, Transient
 from shared.safe_http.gate import ForbiddenAddress
 
+log = logging.getLogger(__name__)
+
 _Kinds = type[Exception] | tuple[type[Exception], ...]
 
 _SUCCESS: Final = range(200, 300)
 _SERVER_ERROR: Final = range(500, 600)
 _OWN_CODE: Final = frozenset({401, 403, 404, 410})
+_MOST_DIGITS: Final = 9
 _TOO_MANY_REQUESTS: Final = 429
 # The server asks to come again: 408 request timeout, 425 too early.
 _COME_AGAIN: Final = frozenset({408, 425})
+
+
+_PARSERS: Final = (ValueError, LookupError, ArithmeticError)
 
 
 @contextmanager
@@ -29,6 +36,10 @@ def mapped_errors() -> Iterator[None]:
         yield
     except (TimeoutError, aiohttp.ClientError, ConnectionError, ssl.SSLError) as error:
         raise _instruction(error) from error
+    except _PARSERS as error:
+        # What a stranger sends must not end the process, whichever parser it takes by surprise.
+        log.warning("an answer took a parser by surprise", exc_info=error)
+        raise Transient("connect_error", "The server's answer is not valid HTTP.") from error
 
 
 def status_error(status: int, *, retry_after: float | None) -> Instruction | None:
@@ -51,10 +62,10 @@ def retry_after_seconds(value: str | None, *, now: datetime) -> float | None:
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return float(text) if len(text) <= _MOST_DIGITS else None
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return max(0.0, (aware - now).total_seconds())

@@ -2,7 +2,7 @@
 
 import re
 import socket
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from yarl import URL
@@ -17,6 +17,8 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # Every character that RFC 3986 lets stand in a URL, with `%` only before two hexadecimal digits.
 _VERBATIM: Final = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
 _HOST: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.){0,126}[a-z0-9_-]{1,63}\.?\Z")
+# yarl also answers odd brackets with an IndexError.
+_NOT_A_URL: Final = (ValueError, IndexError)
 _NUMERIC: Final = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?\Z")
 
 
@@ -32,7 +34,7 @@ def parse_url(text: str) -> URL:
     try:
         url = URL(text, encoded=_VERBATIM.fullmatch(text) is not None)
         url = _lower_host(url.with_fragment(None))
-    except ValueError as error:
+    except _NOT_A_URL as error:
         raise invalid_url("The text is not a URL.") from error
     _check_parts(url)
     return url
@@ -43,10 +45,10 @@ def joined(base: URL, location: str) -> URL:
     if _CONTROL.search(location):
         raise invalid_url("The server redirects to a URL with control characters in it.")
     try:
-        target = base.join(URL(location, encoded=_VERBATIM.fullmatch(location) is not None))
-    except ValueError as error:
+        target = str(base.join(URL(location, encoded=_VERBATIM.fullmatch(location) is not None)))
+    except _NOT_A_URL as error:
         raise invalid_url("The server redirects to something that is not a URL.") from error
-    return parse_url(str(target))
+    return parse_url(target)
 
 
 def numeric_host(host: str) -> str | None:
@@ -77,5 +79,13 @@ def _check_parts(url: URL) -> None:
         raise invalid_url("The URL has no host.")
     if url.explicit_port == 0:
         raise invalid_url("The URL has port 0.")
-    if ":" not in url.raw_host and not _HOST.match(url.raw_host):
+    if not (_is_ipv6(url.raw_host) if ":" in url.raw_host else _HOST.match(url.raw_host)):
         raise invalid_url("The URL's host is not a host name.")
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        IPv6Address(host)
+    except ValueError:
+        return False
+    return True

@@ -157,6 +157,7 @@ class _Membership(ConsumerRebalanceListener):
             self._dropped.discard(partition)
 
     async def _publish(self, partition: TopicPartition, records: Sequence[Record], stop: asyncio.Event) -> None:
+        producer = self._producers.get(partition)
         try:
             completions = [
                 completion for record in records if (completion := await self._completion(record)) is not None
@@ -164,11 +165,13 @@ class _Membership(ConsumerRebalanceListener):
         except DependencyAway as away:
             # Nothing is open yet: the same records are read again, and polling goes on.
             log.warning("completions wait for a part", extra={"part": away.part, "reason": away.reason})
-            self._consumer.seek(partition, records[0].offset)
+            self._dropped.add(partition)
             await pause(stop, RETRY_SECONDS)
             return
-        producer = self._producers.get(partition)
-        if producer is not None:
+        if producer is None or self._producers.get(partition) is not producer:
+            # The partition changed hands meanwhile, if only to come back: the records belong to its new assignment.
+            self._dropped.add(partition)
+        else:
             await producer.publish(REQUESTS_COMPLETED, completions, next_offset=records[-1].offset + 1)
 
     async def _completion(self, record: Record) -> Encoded | None:

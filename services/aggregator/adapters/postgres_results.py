@@ -21,6 +21,7 @@ from shared.request_files import ManifestImage
 
 _RENDITIONS = TypeAdapter(tuple[StoredRendition, ...])
 _SQL = load_queries("services.aggregator.adapters.sql")
+FILLED_AT_ONCE = 20_000
 _FAILURES = _SQL["chunk_failures"]
 
 
@@ -55,8 +56,11 @@ class PostgresResults:
         return recorded
 
     async def fill_missing(self, request: RequestRow, *, code: ImageErrorCode, message: str) -> None:
-        async with self._database.connection() as connection:
-            await connection.execute(_SQL["fill_missing"], request.request_id, request.images_total, code, message)
+        # In pieces: what a slow database has done of a large request stays done when the step is tried again.
+        for first in range(0, request.images_total, FILLED_AT_ONCE):
+            last = min(first + FILLED_AT_ONCE, request.images_total) - 1
+            async with self._database.connection() as connection:
+                await connection.execute(_SQL["fill_missing"], request.request_id, first, last, code, message)
 
     async def tally(self, request_id: RequestId) -> Tally:
         async with self._database.connection() as connection:

@@ -8,6 +8,7 @@ import codecs
 import csv
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from hashlib import sha256
 from io import StringIO
@@ -53,6 +54,8 @@ class S3Outputs:
         self._requests = S3Requests(store, bucket)
         self._results = results
         self._picture_url = picture_url
+        # Its own, since large requests hold a thread for minutes: the loop's are for looking up hosts.
+        self._threads = ThreadPoolExecutor(thread_name_prefix="csv")
 
     async def write(self, request: RequestFile, *, with_failures: bool) -> WrittenCsvs:
         async with AsyncExitStack() as opened:
@@ -62,7 +65,9 @@ class S3Outputs:
             if with_failures:
                 key = object_keys.failures_csv(request.request_id)
                 failures = await self._open(opened, key, request.csv, bridge)
-            hosts = await asyncio.to_thread(self._write_rows, request, bridge, output, failures)
+            hosts = await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._write_rows, request, bridge, output, failures
+            )
         return WrittenCsvs(output.sha256, failures.sha256 if failures else None, hosts)
 
     async def _open(self, opened: AsyncExitStack, key: str, shape: CsvShape, bridge: ThreadBridge) -> "_CsvSink":
