@@ -19,7 +19,6 @@ from shared.kafka.dispatch import DeadLetters, Dispatcher, Handlers
 from shared.kafka.lane import Handling, Lane
 from shared.kafka.records import Record, TopicPartition, Trigger
 from shared.kafka.source import RecordSource
-from shared.stopping import pause
 
 __all__ = ["Consumer", "DeadLetters", "Handling", "Handlers"]
 
@@ -58,29 +57,14 @@ class Consumer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then finish what runs, commit and leave."""
-        await self._join(stop)
         try:
-            # Without a broker the group was never joined, and there is nothing to poll.
-            if not stop.is_set():
-                await self._turns_until(stop)
+            await self._turns_until(stop)
             await self._finish_running()
         finally:
             await self._leave()
 
-    async def _join(self, stop: asyncio.Event) -> None:
-        delay = FIRST_RETRY_SECONDS
-        while not stop.is_set():
-            try:
-                await self._source.start(self._on_revoked, self._on_assigned)
-            except DependencyAway as away:
-                log.warning("cannot join the consumer group yet", extra={"reason": away.reason})
-                await pause(stop, delay)
-                delay = min(2 * delay, LAST_RETRY_SECONDS)
-            else:
-                return
-
     async def _turns_until(self, stop: asyncio.Event) -> None:
-        # A poll may outlast its timeout while the group rebalances without a broker; a stop must not wait for that.
+        # Joining, and a poll while the group rebalances, may wait for others without end; a stop must not.
         stopping = asyncio.create_task(stop.wait())
         turning = asyncio.create_task(self._turns_forever())
         try:
@@ -93,9 +77,22 @@ class Consumer:
             await asyncio.gather(stopping, turning, return_exceptions=True)
 
     async def _turns_forever(self) -> None:
+        await self._join()
         while self._failure is None:
             await self._turn()
         raise self._failure
+
+    async def _join(self) -> None:
+        delay = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                await self._source.start(self._on_revoked, self._on_assigned)
+            except DependencyAway as away:
+                log.warning("cannot join the consumer group yet", extra={"reason": away.reason})
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, LAST_RETRY_SECONDS)
+            else:
+                return
 
     async def _turn(self) -> None:
         # Before the poll: a batch from beyond a record that is read again must never be taken.

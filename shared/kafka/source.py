@@ -80,12 +80,13 @@ class KafkaRecords:
     async def start(self, on_revoked: OnPartitions, on_assigned: OnPartitions) -> None:
         client = self._new_client()
         client.subscribe(list(self._topics), listener=_Listener(on_revoked, on_assigned))
+        # Before the start, so that a start which is given up can be stopped.
+        self._client = client
         try:
             await client.start()
         except (KafkaError, OSError) as error:
-            await client.stop()
+            await self.stop()
             raise DependencyAway("kafka", str(error)) from error
-        self._client = client
 
     async def poll(self, *, timeout_seconds: float, max_records: int) -> Mapping[TopicPartition, Sequence[Record]]:
         # The timeout is the client's own: a cancelled getmany would switch its poll interval check off for good.

@@ -85,23 +85,39 @@ class _Membership(ConsumerRebalanceListener):
 
     async def run(self, stop: asyncio.Event) -> None:
         self._consumer.subscribe([self._connection.topic(REQUESTS_ASSEMBLED)], listener=self)
+        # Joining, and a poll while the group rebalances, may wait for others without end; a stop must not.
+        turning = asyncio.create_task(self._turns_until(stop))
+        stopping = asyncio.create_task(stop.wait())
         try:
-            await self._consumer.start()
-            while not stop.is_set():
-                await self._turn(stop)
+            await asyncio.wait({turning, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if turning.done():
+                turning.result()
+            await self._finish_turn()
         except (KafkaError, OSError) as error:
             raise DependencyAway("kafka", str(error)) from error
         finally:
+            turning.cancel()
+            stopping.cancel()
+            await asyncio.gather(turning, stopping, return_exceptions=True)
             await self._consumer.stop()
             await self._stop_producers()
+
+    async def _turns_until(self, stop: asyncio.Event) -> None:
+        await self._consumer.start()
+        while not stop.is_set():
+            await self._turn(stop)
+
+    async def _finish_turn(self) -> None:
+        """Give the transaction in hand its time."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), DRAIN_SECONDS)
+        except TimeoutError:
+            log.warning("a transaction is given up")
 
     async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
         self._is_assigned = False
         self._generation += 1
-        try:
-            await asyncio.wait_for(self._idle.wait(), DRAIN_SECONDS)
-        except TimeoutError:
-            log.warning("partitions revoked within a transaction")
+        await self._finish_turn()
         await self._stop_producers()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
