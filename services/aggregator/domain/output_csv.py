@@ -59,10 +59,12 @@ class OutputTable:
     ) -> None:
         self._renditions = tuple(renditions)
         self._failed_slots = failed_slots
-        old = {place for place, name in enumerate(columns) if place not in needed and _is_output(name)}
+        outputs = {place for place, name in enumerate(columns) if place not in needed and _is_output(name)}
+        self.written_by_us = {_normalised(columns[place]) for place in outputs} >= _MARKS
+        # One such name alone is a column of the user's, and stays.
+        old = outputs if self.written_by_us else set()
         self._width = len(columns)
         self._kept = [place for place in range(self._width) if place not in old]
-        self.written_by_us = {_normalised(columns[place]) for place in old} >= _MARKS
         self._header = [columns[place] for place in self._kept]
         if self.written_by_us:
             self._header = self._plain(self._header)

@@ -36,10 +36,11 @@ class EarlierOutputs:
     """Reads the output columns of rows. A slot is carried over when every rendition of the recipe is there."""
 
     def __init__(self, columns: Sequence[str], *, renditions: Sequence[str], picture_key: PictureKey) -> None:
-        names = [normalised(column) for column in columns]
+        # Of two columns with one name the last is ours: it was written behind the user's.
+        places = {normalised(column): place for place, column in enumerate(columns)}
         wanted = [normalised(name) for name in _columns_of(renditions)]
-        self._statuses = names.index(normalised(STATUSES_COLUMN))
-        self._places = [names.index(name) for name in wanted if name in names]
+        self._statuses = places[normalised(STATUSES_COLUMN)]
+        self._places = [places[name] for name in wanted if name in places]
         self._renditions = tuple(renditions)
         self._picture_key = picture_key
 

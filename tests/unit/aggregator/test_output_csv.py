@@ -140,3 +140,10 @@ def test_hosts_are_found_where_there_are_any() -> None:
         "",
         "",
     ]
+
+
+@pytest.mark.parametrize("name", ["Output Image URLs", "Image Statuses"])
+def test_one_column_of_our_names_alone_is_the_users_and_stays(name: str) -> None:
+    table = OutputTable(["Serial Number", name], renditions=["compressed"], failed_slots="keep_url", needed=[0])
+    assert table.header() == ["Serial Number", name, "Output Image URLs", "Image Statuses"]
+    assert table.row(["1", "mine"], [])[:2] == ["1", "mine"]
