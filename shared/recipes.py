@@ -32,8 +32,3 @@ class Recipe(BaseModel):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
     renditions: tuple[Rendition, ...] = Field(min_length=1, max_length=16)
-
-
-def default_recipe(*, output_format: OutputFormat = "keep", quality: int = 50) -> Recipe:
-    """The recipe of a request that names none: one rendition, `compressed`, at the source's size."""
-    return Recipe(name="default", renditions=(Rendition(name="compressed", format=output_format, quality=quality),))

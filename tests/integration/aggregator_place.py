@@ -36,9 +36,9 @@ from shared.kafka.producer import EventProducer
 from shared.kafka.records import Received, Record
 from shared.object_store import ObjectStore, open_object_store
 from shared.postgres import Database
-from shared.recipes import default_recipe
 from shared.request_files import CsvShape, ManifestImage, RequestFile
 from shared.topics import IMAGES_PROCESSED, REQUESTS_ACCEPTED, REQUESTS_COMPLETED, REQUESTS_DELETED, Topic, partitioned
+from tests.recipes import default_recipe
 from tests.stack import StackForTests
 from tests.waiting import until
 

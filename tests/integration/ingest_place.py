@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -25,6 +24,7 @@ from shared.kafka.records import Record
 from shared.object_store import ObjectStore, open_object_store
 from shared.postgres import Database
 from shared.topics import Topic, partitioned
+from tests.ports import free_port
 from tests.stack import StackForTests
 from tests.waiting import until
 
@@ -165,14 +165,6 @@ async def place_on(stack: StackForTests) -> AsyncIterator[Place]:
         await place.producer.stop()
         await place.database.close()
         store.close()
-
-
-def free_port() -> int:
-    """A port of loopback on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _record(item: Any) -> Record:

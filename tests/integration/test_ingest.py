@@ -17,7 +17,8 @@ from shared.topics import (
     REQUESTS_DELETED,
     REQUESTS_PROGRESS,
 )
-from tests.integration.ingest_place import IMAGES_BUCKET, Place, free_port, place_on
+from tests.integration.ingest_place import IMAGES_BUCKET, Place, place_on
+from tests.ports import free_port
 from tests.stack import StackForTests
 from tests.unit.ingest.fakes import GOOD_CSV, csv_of, images_of
 from tests.waiting import until

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Mapping
@@ -26,6 +25,7 @@ from shared.object_keys import request_object
 from shared.object_store import ObjectStore, open_object_store
 from shared.request_files import RequestFile
 from shared.topics import REQUESTS_COMPLETED, REQUESTS_DELETED, UNDECODABLE_DLT, partitioned
+from tests.ports import free_port
 from tests.scripted_server import Reply, ScriptedServer, scripted_server
 from tests.stack import StackForTests
 from tests.unit.notifier.fakes import NOON, SECRET_TEXT, completed
@@ -127,13 +127,6 @@ def request_file(event: RequestCompleted, callback_url: str | None) -> RequestFi
             "callback_url": callback_url,
         }
     )
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
 
 
 def environment_for(stack: StackForTests) -> dict[str, str]:

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import io
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -26,8 +25,10 @@ from shared.kafka.producer import EventProducer
 from shared.kafka.records import TopicPartition
 from shared.kafka.source import kafka_records
 from shared.object_store import ObjectStore, open_object_store
-from shared.recipes import Recipe, Rendition, default_recipe
+from shared.recipes import Recipe, Rendition
 from shared.topics import IMAGES_PROCESSED, IMAGES_REQUESTED_BULK, IMAGES_REQUESTED_EXPRESS, partitioned
+from tests.ports import free_port
+from tests.recipes import default_recipe
 from tests.stack import StackForTests
 from tests.unit.processor.pictures import encoded, photo
 from tests.waiting import until
@@ -133,13 +134,6 @@ class Place:
         except httpx2.TransportError:
             return False
         return answer.status_code == 200
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
 
 
 def environment_for(stack: StackForTests) -> dict[str, str]:

@@ -18,7 +18,6 @@ from services.processor.codec.pool import CodecPool, PoolLimits
 from services.processor.domain.picture import CompressedPicture
 from services.processor.settings import ProcessorSettings
 from shared.events import Note
-from shared.recipes import default_recipe
 from tests.pictures.acceptance import (
     DEFAULT_QUALITY,
     FINE_QUALITY,
@@ -30,6 +29,7 @@ from tests.pictures.acceptance import (
     assert_upright,
 )
 from tests.pictures.sources import CORPUS, corpus
+from tests.recipes import default_recipe
 
 # One event loop for all tests of the module: they share a pool of processes.
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -18,9 +18,9 @@ from shared.ids import LOCAL_OWNER, RequestId
 from shared.image_errors import ImageErrorCode
 from shared.kafka.records import Received, Trigger
 from shared.object_store import ObjectMissing
-from shared.recipes import default_recipe
 from shared.request_files import CsvShape, ManifestImage, RequestFile
 from shared.topics import Topic
+from tests.recipes import default_recipe
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 E = TypeVar("E", bound=Event)

@@ -9,7 +9,7 @@ import pytest
 from services.ingest.deployer_files import csv_rules, recipe_book
 from services.ingest.domain.csv_rules import CsvRules
 from services.ingest.domain.options import SubmitOptions
-from shared.recipes import default_recipe
+from tests.recipes import default_recipe
 from tests.unit.ingest.fakes import RECIPES
 from tests.unit.ingest.test_settings import start
 
