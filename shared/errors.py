@@ -22,11 +22,17 @@ class Permanent(Instruction):
 
 
 class Transient(Instruction):
-    """It may work later. `retry_after_seconds` is what the other side asked for, if it did."""
+    """It may work later. `retry_after_seconds` is what the other side asked for, if it did.
 
-    def __init__(self, code: str, message: str, *, retry_after_seconds: float | None = None) -> None:
+    `defers` says that it only asks to be left alone for a while: then no attempt is counted.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, retry_after_seconds: float | None = None, defers: bool = False
+    ) -> None:
         super().__init__(code, message)
         self.retry_after_seconds = retry_after_seconds
+        self.defers = defers
 
 
 class DependencyAway(Exception):

@@ -13,6 +13,7 @@ from shared.events import (
     ChunkAdvanced,
     ChunkCompleted,
     DeadlinePassed,
+    DeliveryDue,
     Event,
     ImageProcessed,
     ImageRequested,
@@ -20,6 +21,7 @@ from shared.events import (
     RequestAssembled,
     RequestCompleted,
     RequestDeleted,
+    RetryRequested,
 )
 
 Partitioning = Literal["production", "embedded"]
@@ -30,7 +32,11 @@ _MONTH = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic. `name` has the version and no prefix; `events` are the types that may stand in it."""
+    """One topic. `name` has the version and no prefix; `events` are the types that may stand in it.
+
+    The records of a retry tier are due `delay` after their append; elsewhere it is zero. `weight` is the share of
+    turns that a reader of several topics gives to each partition of this one.
+    """
 
     name: str
     events: tuple[type[Event], ...]
@@ -39,6 +45,8 @@ class Topic:
     readers: tuple[str, ...]
     partitions: int
     kept: timedelta
+    delay: timedelta = timedelta(0)
+    weight: int = 1
 
     @property
     def retention_ms(self) -> int:
@@ -49,7 +57,7 @@ REQUESTS_ACCEPTED: Final = Topic(
     "requests.accepted.v1",
     (RequestAccepted,),
     key="request_id",
-    writers=("ingest",),
+    writers=("ingest", "watchdog"),
     readers=("planner", "aggregator"),
     partitions=6,
     kept=_MONTH,
@@ -58,26 +66,66 @@ IMAGES_REQUESTED_EXPRESS: Final = Topic(
     "images.requested.express.v1",
     (ImageRequested,),
     key="image_id",
-    writers=("planner",),
+    writers=("planner", "watchdog"),
     readers=("processor",),
     partitions=24,
     kept=_WEEK,
+    # Small requests overtake large ones, and do not starve them.
+    weight=4,
 )
-IMAGES_REQUESTED_BULK: Final = replace(IMAGES_REQUESTED_EXPRESS, name="images.requested.bulk.v1")
+IMAGES_REQUESTED_BULK: Final = replace(IMAGES_REQUESTED_EXPRESS, name="images.requested.bulk.v1", weight=1)
+
+
+def _tiers(first: Topic, **delays: timedelta) -> tuple[Topic, ...]:
+    """The retry tiers beside `first`, the shortest first; their names end in their delay."""
+    stem = first.name.removesuffix(".v1").rpartition(".")[0]
+    return tuple(replace(first, name=f"{stem}.{name.strip('_')}.v1", delay=delay) for name, delay in delays.items())
+
+
+IMAGES_RETRY: Final = _tiers(
+    Topic(
+        "images.retry.tier.v1",
+        (ImageRequested,),
+        key="image_id",
+        writers=("processor",),
+        readers=("processor",),
+        partitions=6,
+        kept=_WEEK,
+    ),
+    _1s=timedelta(seconds=1),
+    _2s=timedelta(seconds=2),
+    _4s=timedelta(seconds=4),
+    _30s=timedelta(seconds=30),
+)
+WEBHOOKS_RETRY: Final = _tiers(
+    Topic(
+        "webhooks.retry.tier.v1",
+        (DeliveryDue,),
+        key="delivery_id",
+        writers=("notifier", "aggregator (replay)"),
+        readers=("notifier",),
+        partitions=6,
+        kept=_WEEK,
+    ),
+    _5s=timedelta(seconds=5),
+    _30s=timedelta(seconds=30),
+    _5m=timedelta(minutes=5),
+    _30m=timedelta(minutes=30),
+)
 IMAGES_PROCESSED: Final = Topic(
     "images.processed.v1",
     (ImageProcessed,),
     key="request_id:chunk",
-    writers=("processor",),
+    writers=("processor", "watchdog"),
     readers=("stream",),
     partitions=12,
     kept=_WEEK,
 )
 REQUESTS_PROGRESS: Final = Topic(
     "requests.progress.v1",
-    (ChunkAdvanced, ChunkCompleted, CancelRequested, DeadlinePassed),
+    (ChunkAdvanced, ChunkCompleted, CancelRequested, DeadlinePassed, RetryRequested),
     key="request_id",
-    writers=("stream",),
+    writers=("stream", "ingest (cancel)", "watchdog", "aggregator (replay)"),
     readers=("assembler", "planner"),
     partitions=6,
     kept=_MONTH,
@@ -114,16 +162,16 @@ IMAGES_DLT: Final = Topic(
     (ImageRequested,),
     key="as the origin",
     writers=("processor",),
-    readers=("operators",),
+    readers=("aggregator", "operators"),
     partitions=6,
     kept=_MONTH,
 )
 WEBHOOKS_DLT: Final = Topic(
     "webhooks.dlt.v1",
-    (RequestCompleted,),
+    (DeliveryDue,),
     key="as the origin",
     writers=("notifier",),
-    readers=("operators",),
+    readers=("aggregator", "operators"),
     partitions=6,
     kept=_MONTH,
 )
@@ -132,7 +180,7 @@ UNDECODABLE_DLT: Final = Topic(
     (),
     key="as the origin",
     writers=("every consumer",),
-    readers=("operators",),
+    readers=("aggregator", "operators"),
     partitions=6,
     kept=_MONTH,
 )
@@ -141,11 +189,13 @@ TOPICS: Final[tuple[Topic, ...]] = (
     REQUESTS_ACCEPTED,
     IMAGES_REQUESTED_EXPRESS,
     IMAGES_REQUESTED_BULK,
+    *IMAGES_RETRY,
     IMAGES_PROCESSED,
     REQUESTS_PROGRESS,
     REQUESTS_ASSEMBLED,
     REQUESTS_COMPLETED,
     REQUESTS_DELETED,
+    *WEBHOOKS_RETRY,
     IMAGES_DLT,
     WEBHOOKS_DLT,
     UNDECODABLE_DLT,

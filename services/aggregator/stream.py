@@ -149,7 +149,7 @@ class ImageStream:
             else:
                 self._share.decoded()
                 assert isinstance(received.event, ImageProcessed)
-                yield Received(received.event, received.trigger, received.headers)
+                yield Received(received.event, received.trigger, received.headers, received.record)
 
     async def _set_aside(self, record: Record, reason: str) -> None:
         await _until_parts_are_back(lambda: self._dead_letters.dead_letter(record, reason=reason))

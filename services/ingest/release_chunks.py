@@ -2,19 +2,15 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
-from services.ingest.domain.release import images_requested
-from shared.events import Lane
 from shared.ids import RequestId
+from shared.image_requests import LANES, images_requested
 from shared.kafka.producer import Facts
 from shared.kafka.records import Trigger
 from shared.request_files import ManifestImage, RequestFile
-from shared.topics import IMAGES_REQUESTED_BULK, IMAGES_REQUESTED_EXPRESS, Topic
 
 log = logging.getLogger(__name__)
-
-LANES: Final[dict[Lane, Topic]] = {"express": IMAGES_REQUESTED_EXPRESS, "bulk": IMAGES_REQUESTED_BULK}
 
 
 class ReleasedChunks(Protocol):

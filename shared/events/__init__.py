@@ -23,6 +23,7 @@ from shared.events.requests import (
     ChunkCompleted,
     ChunkProgress,
     DeadlinePassed,
+    DeliveryDue,
     EndState,
     ImageCounts,
     Lane,
@@ -30,6 +31,7 @@ from shared.events.requests import (
     RequestAssembled,
     RequestCompleted,
     RequestDeleted,
+    RetryRequested,
     StoredCsv,
 )
 
@@ -44,6 +46,8 @@ EVENTS: tuple[type[Event], ...] = (
     RequestAssembled,
     RequestCompleted,
     RequestDeleted,
+    RetryRequested,
+    DeliveryDue,
 )
 
 __all__ = [
@@ -56,6 +60,7 @@ __all__ = [
     "ChunkCompleted",
     "ChunkProgress",
     "DeadlinePassed",
+    "DeliveryDue",
     "EndState",
     "Event",
     "ImageCounts",
@@ -70,6 +75,7 @@ __all__ = [
     "RequestAssembled",
     "RequestCompleted",
     "RequestDeleted",
+    "RetryRequested",
     "SourceFacts",
     "StoredCsv",
     "StoredRendition",

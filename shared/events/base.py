@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 from shared.ids import Owner, RequestId
 
@@ -14,6 +14,10 @@ def rfc3339(moment: datetime) -> str:
 
 
 Timestamp = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+# Readers look requests up by it: what is no UUID would fail there, again and again, instead of being set aside here.
+KnownForm = Annotated[
+    RequestId, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", json_schema_extra={"format": "uuid"})
+]
 
 
 class Value(BaseModel):
@@ -31,7 +35,7 @@ class Event(Value):
 
     TYPE: ClassVar[str]
 
-    request_id: RequestId
+    request_id: KnownForm
     owner: Owner
 
     @property

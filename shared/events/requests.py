@@ -67,6 +67,17 @@ class DeadlinePassed(Event):
     reason: str
 
 
+class RetryRequested(Event):
+    """What failed or was not attempted is to be tried again, as a new request. Written when dead letters are replayed.
+
+    The record that carries it names the new request: the same record asks for one and the same.
+    """
+
+    TYPE: ClassVar[str] = "retry.requested"
+
+    reason: str
+
+
 class RequestAssembled(Event):
     """The end is claimed and the CSVs are written."""
 
@@ -125,3 +136,24 @@ class RequestDeleted(Event):
     """The owner deleted the request after its end: its objects are gone, and its rows go."""
 
     TYPE: ClassVar[str] = "requests.deleted"
+
+
+class DeliveryDue(Event):
+    """A webhook is to be attempted (again) once the record's time has come.
+
+    `attempt` counts the attempts of the schedule made so far; with another number in the delivery's row the record
+    is out of date.
+    """
+
+    TYPE: ClassVar[str] = "webhooks.due"
+
+    delivery_id: str = Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+    attempt: int = Field(ge=0)
+
+    @property
+    def key(self) -> str:
+        return self.delivery_id
+
+    @property
+    def identity(self) -> str:
+        return f"{self.delivery_id}:{self.attempt}"

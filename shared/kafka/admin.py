@@ -71,5 +71,7 @@ def _new_topic(name: str, topic: Topic, connection: KafkaConnection) -> NewTopic
             "cleanup.policy": "delete",
             "retention.ms": str(topic.retention_ms),
             "min.insync.replicas": str(max(1, connection.replication_factor - 1)),
+            # A retry tier is due in the order of its appends, whatever the clocks of its writers say.
+            **({"message.timestamp.type": "LogAppendTime"} if topic.delay else {}),
         },
     )

@@ -64,7 +64,7 @@ def decode(record: Record, expected: Iterable[type[Event]]) -> Received[Event]:
         event = model.model_validate_json(record.value)
     except ValidationError as error:
         raise Undecodable(f"not a valid {model.TYPE}: {_first_problem(error)}") from error
-    return Received(event, record.trigger, headers)
+    return Received(event, record.trigger, headers, record)
 
 
 def _text(headers: Headers) -> dict[str, str]:

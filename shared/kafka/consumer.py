@@ -11,13 +11,14 @@ partition. What a handler raises is an instruction:
 
 import asyncio
 import logging
+import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from shared.errors import DependencyAway
-from shared.kafka.dispatch import DeadLetters, Dispatcher, Handlers
-from shared.kafka.lane import Handling, Lane
-from shared.kafka.records import Record, TopicPartition, Trigger
+from shared.kafka.dispatch import DeadLetters, Dispatcher, Handlers, Hops
+from shared.kafka.lane import Handling, Lane, lanes_of, turns_of
+from shared.kafka.records import Record, TopicPartition
 from shared.kafka.source import RecordSource
 
 __all__ = ["Consumer", "DeadLetters", "Handling", "Handlers"]
@@ -41,14 +42,17 @@ class Consumer:
         handlers: Handlers,
         dead_letters: DeadLetters,
         handling: Handling | None = None,
+        retries: Hops | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._source = source
-        self._dispatcher = Dispatcher(source.topics, handlers, dead_letters)
+        self._dispatcher = Dispatcher(source.topics, handlers, dead_letters, retries)
+        self._now = now
         self._handling = handling or Handling()
         self._lanes: dict[TopicPartition, Lane] = {}
         self._turns: deque[Lane] = deque()
         self._running: dict[asyncio.Task[None], Lane] = {}
-        self._waiting_for_parts: set[Trigger] = set()
+        self._waiting_for_parts: set[asyncio.Task[None]] = set()
         self._to_rewind: set[TopicPartition] = set()
         self._generation = 0
         self._is_assigned = False
@@ -98,7 +102,8 @@ class Consumer:
         # Before the poll: a batch from beyond a record that is read again must never be taken.
         await self._rewind_stale()
         generation = self._generation
-        is_busy = any(lane.is_paused for lane in self._lanes.values())
+        now = self._now()
+        is_busy = any(lane.is_paused and lane.is_due(now) for lane in self._lanes.values())
         timeout = BUSY_POLL_SECONDS if is_busy else POLL_SECONDS
         batch = await self._source.poll(timeout_seconds=timeout, max_records=self._handling.prefetch)
         if not self._is_assigned or generation != self._generation:
@@ -125,11 +130,11 @@ class Consumer:
                 self._lanes[partition].take(records)
 
     def _start_ready(self) -> None:
-        idle = 0
+        idle, now = 0, self._now()
         while self._may_start and idle < len(self._turns):
             lane = self._turns[0]
             self._turns.rotate(-1)
-            record = lane.start_next()
+            record = lane.start_next(now)
             if record is None:
                 idle += 1
             else:
@@ -153,20 +158,22 @@ class Consumer:
         self._start_ready()
 
     async def _handle(self, lane: Lane, record: Record) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         try:
-            await self._until_parts_are_back(record)
+            await self._until_parts_are_back(record, task)
         finally:
-            self._waiting_for_parts.discard(record.trigger)
+            self._waiting_for_parts.discard(task)
         lane.finish(record)
 
-    async def _until_parts_are_back(self, record: Record) -> None:
+    async def _until_parts_are_back(self, record: Record, task: asyncio.Task[None]) -> None:
         delay = FIRST_RETRY_SECONDS
         while True:
             try:
                 await self._dispatcher.dispatch(record)
             except DependencyAway as away:
                 log.warning("record waits for a part", extra={"part": away.part, "reason": away.reason})
-                self._waiting_for_parts.add(record.trigger)
+                self._waiting_for_parts.add(task)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LAST_RETRY_SECONDS)
             else:
@@ -205,6 +212,9 @@ class Consumer:
     async def _finish_running(self) -> None:
         """Give running records their time, then drop the rest: they come again."""
         self._is_assigned = False
+        # Whoever waits for a part of ours would wait for all of that time; its record comes again as well.
+        for task in self._waiting_for_parts:
+            task.cancel()
         if self._running:
             await asyncio.wait(set(self._running), timeout=self._handling.drain_seconds)
         dropped = set(self._running)
@@ -235,6 +245,6 @@ class Consumer:
 
     async def _on_assigned(self, partitions: set[TopicPartition]) -> None:
         self._generation += 1
-        self._lanes = {partition: Lane(self._handling) for partition in sorted(partitions)}
-        self._turns = deque(self._lanes.values())
+        self._lanes = lanes_of(partitions, self._source.topics, self._handling)
+        self._turns = deque(turns_of(self._lanes, self._source.topics))
         self._is_assigned = True

@@ -22,17 +22,30 @@ class DeadLetters(Protocol):
     async def dead_letter(self, record: Record, *, reason: str) -> None: ...
 
 
+class Hops(Protocol):
+    """What sends on a record that left a retry tier before its time."""
+
+    async def hop(self, record: Record) -> bool:
+        """Return False when the time has come."""
+        ...
+
+
 class Dispatcher:
     """Decodes records and calls the handler of their event. An event without a handler is passed over."""
 
-    def __init__(self, topics: Mapping[str, Topic], handlers: Handlers, dead_letters: DeadLetters) -> None:
+    def __init__(
+        self, topics: Mapping[str, Topic], handlers: Handlers, dead_letters: DeadLetters, hops: Hops | None = None
+    ) -> None:
         self._topics = topics
         self._handlers = handlers
         self._dead_letters = dead_letters
+        self._hops = hops
         self._share = UndecodableShare()
 
     async def dispatch(self, record: Record) -> None:
         """Raise what the handler raises, and `TooManyUndecodable` when a flood of bad records comes in."""
+        if self._hops is not None and self._topics[record.topic].delay and await self._hops.hop(record):
+            return
         try:
             received = decode(record, self._topics[record.topic].events)
         except Undecodable as error:

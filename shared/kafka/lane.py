@@ -1,11 +1,12 @@
 """One assigned partition: what waits, what runs, and how far it may be committed."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from shared.kafka.records import Record
+from shared.kafka.records import Record, TopicPartition
 from shared.kafka.watermark import Watermark
+from shared.topics import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,9 @@ class Handling:
 class Lane:
     """The records of one partition, from their arrival to their commit."""
 
-    def __init__(self, handling: Handling) -> None:
+    def __init__(self, handling: Handling, *, delay_seconds: float = 0.0) -> None:
         self._handling = handling
+        self._delay_seconds = delay_seconds
         self._waiting: deque[Record] = deque()
         self._running_keys: set[bytes | None] = set()
         self._watermark = Watermark()
@@ -45,8 +47,14 @@ class Lane:
             self._watermark.received(record.offset)
             self._waiting.append(record)
 
-    def start_next(self) -> Record | None:
+    def is_due(self, now: float) -> bool:
+        """Whether the first waiting record may run at `now` (Unix seconds): a retry tier holds each for its delay."""
+        return bool(self._waiting) and self._waiting[0].timestamp_ms / 1000 + self._delay_seconds <= now
+
+    def start_next(self, now: float) -> Record | None:
         """Take out the next record that may run now, if there is one."""
+        if not self.is_due(now):
+            return None
         blocked = set(self._running_keys)
         for place, record in enumerate(self._waiting):
             if self._watermark.span_to(record.offset) >= self._handling.span:
@@ -75,3 +83,20 @@ class Lane:
     @property
     def has_room(self) -> bool:
         return len(self._waiting) <= self._handling.prefetch // 2
+
+
+def lanes_of(
+    partitions: Iterable[TopicPartition], topics: Mapping[str, Topic], handling: Handling
+) -> dict[TopicPartition, Lane]:
+    """A lane for each partition, in order."""
+    return {
+        partition: Lane(handling, delay_seconds=topics[partition.topic].delay.total_seconds())
+        for partition in sorted(partitions)
+    }
+
+
+def turns_of(lanes: Mapping[TopicPartition, Lane], topics: Mapping[str, Topic]) -> Iterator[Lane]:
+    """One cycle of turns: a lane of weight 4 has its turn in each of 4 rounds, one of weight 1 in the first alone."""
+    weights = {partition: topics[partition.topic].weight for partition in lanes}
+    for number in range(max(weights.values(), default=0)):
+        yield from (lane for partition, lane in lanes.items() if number < weights[partition])

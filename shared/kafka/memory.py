@@ -3,11 +3,12 @@
 import asyncio
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from shared.events import Event
-from shared.kafka.cloudevents import Headers, encode
+from shared.kafka.cloudevents import Encoded, Headers, encode
+from shared.kafka.dead_letters import undecodable_letter
 from shared.kafka.records import Record, TopicPartition
 from shared.kafka.source import OnPartitions
 from shared.topics import UNDECODABLE_DLT, Topic
@@ -17,8 +18,9 @@ from shared.trace_context import current_traceparent
 class MemoryBroker:
     """Topics as lists, groups with eager rebalances. Every topic has the same number of partitions."""
 
-    def __init__(self, *, partitions: int = 2) -> None:
+    def __init__(self, *, partitions: int = 2, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._partitions = partitions
+        self.now = now
         self._logs: dict[TopicPartition, list[Record]] = defaultdict(list)
         self._groups: dict[str, _Group] = {}
         self._grown = asyncio.Event()
@@ -26,7 +28,8 @@ class MemoryBroker:
     def append(self, topic: str, *, key: bytes, value: bytes, headers: Headers = ()) -> Record:
         partition = TopicPartition(topic, zlib.crc32(key) % self._partitions)
         offset = len(self._logs[partition])
-        record = Record(topic, partition.partition, offset, key, value, headers)
+        timestamp_ms = int(self.now().timestamp() * 1000)
+        record = Record(topic, partition.partition, offset, key, value, headers, timestamp_ms)
         self._logs[partition].append(record)
         self._grown.set()
         return record
@@ -62,22 +65,14 @@ class MemoryFacts:
 
     async def publish(self, topic: Topic, *events: Event) -> None:
         for event in events:
-            encoded = encode(event, source=self._source, now=datetime.now(UTC), traceparent=current_traceparent())
-            self._broker.append(
-                self._prefix + topic.name, key=encoded.key, value=encoded.value, headers=encoded.headers
-            )
+            now = self._broker.now()
+            await self.append(topic, encode(event, source=self._source, now=now, traceparent=current_traceparent()))
 
     async def dead_letter(self, record: Record, *, reason: str) -> None:
-        origin = {
-            "origin-topic": record.topic,
-            "origin-partition": str(record.partition),
-            "origin-offset": str(record.offset),
-            "error-code": "undecodable",
-            "error-message": reason,
-        }
-        headers = record.headers + tuple((name, value.encode()) for name, value in origin.items())
-        topic = self._prefix + UNDECODABLE_DLT.name
-        self._broker.append(topic, key=record.key or b"", value=record.value or b"", headers=headers)
+        await self.append(UNDECODABLE_DLT, undecodable_letter(record, reason))
+
+    async def append(self, topic: Topic, record: Encoded) -> None:
+        self._broker.append(self._prefix + topic.name, key=record.key, value=record.value, headers=record.headers)
 
 
 class _Group:

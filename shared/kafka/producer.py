@@ -11,8 +11,9 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError,
 
 from shared.errors import DependencyAway
 from shared.events import Event
-from shared.kafka.cloudevents import Encoded, Headers, encode
+from shared.kafka.cloudevents import Encoded, encode
 from shared.kafka.connection import KafkaConnection
+from shared.kafka.dead_letters import undecodable_letter
 from shared.kafka.records import Record
 from shared.topics import UNDECODABLE_DLT, Topic
 from shared.trace_context import current_traceparent
@@ -58,17 +59,13 @@ class EventProducer:
         trace = current_traceparent()
         await self._send(name, [encode(event, source=self._source, now=now, traceparent=trace) for event in events])
 
+    async def append(self, topic: Topic, record: Encoded) -> None:
+        """Write a record as it is. Returns and raises as `publish` does."""
+        await self._send(self._connection.topic(topic), [record])
+
     async def dead_letter(self, record: Record, *, reason: str) -> None:
         """Keep an undecodable record with its bytes, headers and origin."""
-        origin: Headers = (
-            ("origin-topic", record.topic.encode()),
-            ("origin-partition", str(record.partition).encode()),
-            ("origin-offset", str(record.offset).encode()),
-            ("error-code", b"undecodable"),
-            ("error-message", reason.encode()),
-        )
-        encoded = Encoded(record.key or b"", record.value or b"", record.headers + origin)
-        await self._send(self._connection.topic(UNDECODABLE_DLT), [encoded])
+        await self.append(UNDECODABLE_DLT, undecodable_letter(record, reason))
 
     async def probe(self) -> None:
         """Raise `DependencyAway` unless the broker answers."""

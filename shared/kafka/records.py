@@ -44,8 +44,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Received(Generic[E]):
-    """A decoded event, the record that carried it, and that record's other headers as text."""
+    """A decoded event, where it stood, its record's headers as text, and the record itself.
+
+    Only an event that a test made by hand has no record.
+    """
 
     event: E
     trigger: Trigger
     headers: Mapping[str, str] = field(default_factory=dict)
+    record: Record | None = None

@@ -22,6 +22,7 @@ _SERVER_ERROR: Final = range(500, 600)
 _OWN_CODE: Final = frozenset({401, 403, 404, 410})
 _MOST_DIGITS: Final = 9
 _TOO_MANY_REQUESTS: Final = 429
+_SERVICE_UNAVAILABLE: Final = 503
 # The server asks to come again: 408 request timeout, 425 too early.
 _COME_AGAIN: Final = frozenset({408, 425})
 
@@ -48,9 +49,10 @@ def status_error(status: int, *, retry_after: float | None) -> Instruction | Non
         return None
     message = f"The server answered with status {status}."
     if status in _SERVER_ERROR:
-        return Transient("http_5xx", message, retry_after_seconds=retry_after)
+        is_busy = status == _SERVICE_UNAVAILABLE
+        return Transient("http_5xx", message, retry_after_seconds=retry_after, defers=is_busy)
     if status == _TOO_MANY_REQUESTS:
-        return Transient("http_429", message, retry_after_seconds=retry_after)
+        return Transient("http_429", message, retry_after_seconds=retry_after, defers=True)
     if status in _COME_AGAIN:
         return Transient("http_4xx", message, retry_after_seconds=retry_after)
     return Permanent(f"http_{status}" if status in _OWN_CODE else "http_4xx", message)

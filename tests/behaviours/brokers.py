@@ -15,16 +15,25 @@ from shared.kafka.consumer import DeadLetters
 from shared.kafka.memory import MemoryBroker, MemoryFacts, MemoryRecords
 from shared.kafka.producer import EventProducer, Facts
 from shared.kafka.records import Record
+from shared.kafka.retry_tiers import Appends
 from shared.kafka.source import KafkaRecords, RecordSource
 from shared.settings import KafkaSettings
-from shared.topics import IMAGES_REQUESTED_BULK, REQUESTS_PROGRESS, UNDECODABLE_DLT, Topic
+from shared.topics import (
+    IMAGES_DLT,
+    IMAGES_REQUESTED_BULK,
+    IMAGES_RETRY,
+    REQUESTS_PROGRESS,
+    UNDECODABLE_DLT,
+    Topic,
+)
 
 PARTITIONS = 2
-TOPICS = (REQUESTS_PROGRESS, IMAGES_REQUESTED_BULK, UNDECODABLE_DLT)
+RETRY_1S = IMAGES_RETRY[0]
+TOPICS = (REQUESTS_PROGRESS, IMAGES_REQUESTED_BULK, RETRY_1S, IMAGES_DLT, UNDECODABLE_DLT)
 
 
-class FactsAndDeadLetters(Facts, DeadLetters, Protocol):
-    """Publishes events and keeps undecodable records."""
+class FactsAndDeadLetters(Facts, DeadLetters, Appends, Protocol):
+    """Publishes events, appends records as they are, and keeps undecodable ones."""
 
 
 class Broker(Protocol):

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from uuid import NAMESPACE_OID, uuid5
 
 import pytest
 
@@ -22,7 +23,14 @@ Handle = Callable[[Received[ChunkAdvanced]], Awaitable[None]]
 
 
 def advanced(request: str, chunk: int = 0) -> ChunkAdvanced:
-    return ChunkAdvanced(request_id=RequestId(request), owner=Owner("local"), chunk=chunk, chunks_total=100, window=16)
+    """An event of a request that these tests know by its owner's name."""
+    return ChunkAdvanced(
+        request_id=request_id_of(request), owner=Owner(request), chunk=chunk, chunks_total=100, window=16
+    )
+
+
+def request_id_of(name: str) -> RequestId:
+    return RequestId(str(uuid5(NAMESPACE_OID, name)))
 
 
 def consumer(broker: Broker, handle: Handle, handling: Handling | None = None) -> Consumer:
@@ -65,7 +73,7 @@ class Seen:
 
     @property
     def requests(self) -> Counter[str]:
-        return Counter(event.request_id for event in self.events)
+        return Counter(event.owner for event in self.events)
 
 
 class Gate(Seen):
@@ -78,8 +86,8 @@ class Gate(Seen):
         self.opened = asyncio.Event()
 
     async def __call__(self, received: Received[ChunkAdvanced]) -> None:
-        self.entered.append(received.event.request_id)
-        if received.event.request_id in self.held:
+        self.entered.append(received.event.owner)
+        if received.event.owner in self.held:
             await self.opened.wait()
         await super().__call__(received)
 
@@ -126,7 +134,7 @@ async def test_while_a_part_is_away_the_same_record_is_tried_again_and_nothing_n
     is_back = asyncio.Event()
 
     async def needs_part(received: Received[ChunkAdvanced]) -> None:
-        tries.append(received.event.request_id)
+        tries.append(received.event.owner)
         if not is_back.is_set():
             raise DependencyAway("postgres", "refused")
 
@@ -145,7 +153,7 @@ async def test_records_of_one_key_are_handled_one_after_another_in_order(broker:
     order: dict[str, list[int]] = {"a": [], "b": [], "c": []}
 
     async def handle(received: Received[ChunkAdvanced]) -> None:
-        request = received.event.request_id
+        request = received.event.owner
         assert request not in running_now
         running_now.add(request)
         await asyncio.sleep(0)
@@ -192,7 +200,7 @@ async def test_a_flood_of_undecodable_records_stops_the_consumer_with_a_clear_me
 
 
 async def test_an_event_without_a_handler_is_passed_over_and_committed(broker: Broker) -> None:
-    request_id, owner = RequestId("r1"), Owner("local")
+    request_id, owner = request_id_of("r1"), Owner("local")
     await publish(broker, CancelRequested(request_id=request_id, owner=owner, reason="changed my mind"))
     await publish(broker, ChunkCompleted(request_id=request_id, owner=owner, chunk=0, chunks_total=1, window=1))
     async with running(consumer(broker, Seen())):
@@ -257,6 +265,20 @@ async def test_a_stop_drops_what_does_not_finish_in_time_and_it_comes_again(brok
     seen = Seen()
     async with running(consumer(broker, seen)):
         await until(lambda: seen.requests == Counter({"stuck": 1}))
+
+
+async def test_whoever_waits_for_a_part_does_not_hold_up_a_stop(broker: Broker) -> None:
+    tries = 0
+
+    async def handle(_received: Received[ChunkAdvanced]) -> None:
+        nonlocal tries
+        tries += 1
+        raise DependencyAway("s3", "no answer")
+
+    await publish(broker, advanced("r1"))
+    async with running(consumer(broker, handle, Handling(drain_seconds=60))):
+        await until(lambda: tries >= 2)
+    assert await committed(broker) == 0
 
 
 async def test_members_that_come_and_go_lose_nothing(broker: Broker) -> None:

@@ -66,7 +66,8 @@ def test_every_event_stands_in_a_topic_and_every_topic_is_named_once() -> None:
     [
         ({"headers": {}}, "ce_specversion"),
         ({"headers": {"ce_specversion": "1.0", "ce_type": "other"}}, "does not belong in this topic"),
-        ({"value": {"request_id": "r"}}, "not a valid chunk.advanced: owner"),
+        ({"value": {"request_id": "r"}}, "not a valid chunk.advanced: request_id"),
+        ({"value": {"request_id": "7c1f0c1e-4c39-4f5e-9a53-3f0f6a3f6a10"}}, "not a valid chunk.advanced: owner"),
     ],
 )
 def test_a_record_that_is_no_such_event_says_why(change: dict[str, Any], reason: str) -> None:

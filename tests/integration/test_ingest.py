@@ -227,7 +227,7 @@ async def _is_same(place: Place, before: list[str]) -> bool:
 
 async def test_events_that_belong_to_nothing_are_passed_over(place: Place) -> None:
     await place.start()
-    stranger = RequestId("no-such-request")
+    stranger = RequestId("00000000-0000-4000-8000-000000000000")
     event = ChunkAdvanced(request_id=stranger, owner=LOCAL_OWNER, chunk=0, chunks_total=5, window=2)
     await place.producer.publish(REQUESTS_PROGRESS, event)
     ingest = place.started[0]

@@ -199,7 +199,9 @@ class _Membership(ConsumerRebalanceListener):
             return None
         assert isinstance(received.event, RequestAssembled)
         trace = enter_trace(received.headers.get("traceparent"))
-        completion = await self._completion_of(Received(received.event, received.trigger, received.headers))
+        completion = await self._completion_of(
+            Received(received.event, received.trigger, received.headers, received.record)
+        )
         if completion is None:
             return None
         return encode(completion, source=SOURCE, now=self._now(), traceparent=trace)

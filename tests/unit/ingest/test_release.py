@@ -1,7 +1,8 @@
 """Which chunks are released, and what is asked for of them."""
 
 from services.ingest.domain.manifest import read_manifest_chunk
-from services.ingest.domain.release import chunks_after, first_chunks, images_requested
+from services.ingest.domain.release import chunks_after, first_chunks
+from shared.image_requests import images_requested
 from tests.unit.ingest.fakes import agreed, csv_of, images_of, taken
 
 

@@ -60,7 +60,13 @@ async def test_a_batch_from_before_a_rebalance_comes_again_before_what_follows_i
     broker = MemoryBroker(partitions=1)
     facts = MemoryFacts(broker)
     for chunk in range(9):
-        event = ChunkAdvanced(request_id=RequestId("r"), owner=Owner("local"), chunk=chunk, chunks_total=9, window=1)
+        event = ChunkAdvanced(
+            request_id=RequestId("00000000-0000-4000-8000-000000000000"),
+            owner=Owner("local"),
+            chunk=chunk,
+            chunks_total=9,
+            window=1,
+        )
         await facts.publish(REQUESTS_PROGRESS, event)
     source = ReassignedDuringItsFirstPoll(broker.records(REQUESTS_PROGRESS.name))
     handled: list[int] = []
