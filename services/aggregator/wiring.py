@@ -16,7 +16,7 @@ from services.aggregator.adapters.postgres_listed_requests import PostgresListed
 from services.aggregator.adapters.postgres_requests import PostgresRequests
 from services.aggregator.adapters.postgres_results import PostgresResults
 from services.aggregator.adapters.postgres_standings import PostgresStandings
-from services.aggregator.adapters.s3_outputs import S3Outputs
+from services.aggregator.adapters.s3_outputs import FILES_AT_ONCE, S3Outputs
 from services.aggregator.adapters.s3_requests import S3Requests
 from services.aggregator.api.csvs import csv_router
 from services.aggregator.api.images import ImagePages, images_router
@@ -126,8 +126,9 @@ async def _opened(settings: AggregatorSettings) -> AsyncIterator[Parts]:
         opened.push_async_callback(producer.stop)
         database = Database(settings)
         opened.push_async_callback(database.close)
-        # Each request under way holds two uploads, each with a thread for its whole time; what they read needs others.
-        store = open_object_store(settings, threads=2 * settings.requests_in_flight + SPARE_STORE_THREADS)
+        # Each file of a request under way holds a thread for its whole time; what they read needs others.
+        writing = FILES_AT_ONCE * settings.requests_in_flight
+        store = open_object_store(settings, threads=writing + SPARE_STORE_THREADS)
         opened.callback(store.close)
         yield Parts(settings, connection, producer, database, store)
 
@@ -200,7 +201,11 @@ def _consumer(parts: Parts, role: str, topic: Topic, handlers: Handlers, handlin
 
 def _api(parts: Parts) -> RoleParts:
     settings = parts.settings
-    links = Links(settings.aggregator_public_url.rstrip("/"), settings.notifier_public_url.rstrip("/"))
+    links = Links(
+        ingest=settings.ingest_public_url.rstrip("/"),
+        aggregator=settings.aggregator_public_url.rstrip("/"),
+        notifier=settings.notifier_public_url.rstrip("/"),
+    )
     statuses = Statuses(PostgresListedRequests(parts.database), PostgresStandings(parts.database), links)
     pages = ImagePages(PostgresImages(parts.database), parts.files, parts.picture_urls)
     valid_for = timedelta(seconds=settings.picture_url_seconds)

@@ -1,6 +1,8 @@
-"""Writes output.csv and failures.csv: streamed from the input, the manifest and the results, in bounded memory.
+"""Writes output.csv, failures.csv and results.jsonl: streamed from the input, the manifest and the results, in bounded
+memory.
 
 The rows are made in a thread, so that the event loop stays free; reading and writing happen on the loop.
+Each file that is being written holds a thread of the store: see `FILES_AT_ONCE`.
 """
 
 import asyncio
@@ -10,16 +12,17 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from hashlib import sha256
 from io import StringIO
 from itertools import chain
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from services.aggregator.adapters.object_sinks import CsvSink, TextSink
 from services.aggregator.adapters.s3_requests import ReadableObjects, S3Requests
 from services.aggregator.adapters.thread_bridge import ThreadBridge
 from services.aggregator.domain.completion import most_frequent_first
 from services.aggregator.domain.merged_rows import ImageOutcome, MergedRow, host_of, is_blank, merged
-from services.aggregator.domain.output_csv import OutputTable, csv_line
+from services.aggregator.domain.output_csv import OutputTable
+from services.aggregator.domain.result_lines import result_line
 from services.aggregator.request_end import WrittenCsvs
 from shared import object_keys
 from shared.ids import RequestId
@@ -28,8 +31,9 @@ from shared.request_files import CsvShape, ManifestImage, RequestFile
 
 RESULTS_A_READ = 2000
 HOSTS_KEPT = 100
-PIECE_CHARACTERS = 256 * 1024
-CONTENT_TYPE = "text/csv"
+FILES_AT_ONCE = 3
+CSV_TYPE = "text/csv"
+RESULTS_TYPE = "application/jsonl"
 
 
 class OrderedResults(Protocol):
@@ -38,6 +42,18 @@ class OrderedResults(Protocol):
 
 class Objects(ReadableObjects, Protocol):
     def writing(self, bucket: str, key: str, *, content_type: str) -> AbstractAsyncContextManager[ObjectWriter]: ...
+
+
+class Sinks(NamedTuple):
+    """Where the files of one end go, used in the thread."""
+
+    output: CsvSink
+    failures: CsvSink | None
+    results: TextSink
+
+    @property
+    def csvs(self) -> list[CsvSink]:
+        return [sink for sink in (self.output, self.failures) if sink is not None]
 
 
 class S3Outputs:
@@ -60,26 +76,29 @@ class S3Outputs:
     async def write(self, request: RequestFile, *, with_failures: bool) -> WrittenCsvs:
         async with AsyncExitStack() as opened:
             bridge = ThreadBridge()
+            # Opened first, it is closed last: where it lies, the CSVs do.
+            results = TextSink(
+                await self._writer(opened, object_keys.results(request.request_id), RESULTS_TYPE), bridge
+            )
             output = await self._open(opened, object_keys.output_csv(request.request_id), request.csv, bridge)
             failures = None
             if with_failures:
                 key = object_keys.failures_csv(request.request_id)
                 failures = await self._open(opened, key, request.csv, bridge)
             hosts = await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._write_rows, request, bridge, output, failures
+                self._threads, self._write_rows, request, bridge, Sinks(output, failures, results)
             )
         return WrittenCsvs(output.sha256, failures.sha256 if failures else None, hosts)
 
-    async def _open(self, opened: AsyncExitStack, key: str, shape: CsvShape, bridge: ThreadBridge) -> "_CsvSink":
+    async def _open(self, opened: AsyncExitStack, key: str, shape: CsvShape, bridge: ThreadBridge) -> CsvSink:
         written = written_as(shape)
-        writer = await opened.enter_async_context(
-            self._store.writing(self._bucket, key, content_type=f"{CONTENT_TYPE}; charset={written.encoding}")
-        )
-        return _CsvSink(writer, written, bridge)
+        writer = await self._writer(opened, key, f"{CSV_TYPE}; charset={written.encoding}")
+        return CsvSink(writer, bridge, written)
 
-    def _write_rows(
-        self, request: RequestFile, bridge: ThreadBridge, output: "_CsvSink", failures: "_CsvSink | None"
-    ) -> dict[str, int]:
+    async def _writer(self, opened: AsyncExitStack, key: str, content_type: str) -> ObjectWriter:
+        return await opened.enter_async_context(self._store.writing(self._bucket, key, content_type=content_type))
+
+    def _write_rows(self, request: RequestFile, bridge: ThreadBridge, sinks: Sinks) -> dict[str, int]:
         records = _records(bridge.pulled(self._requests.input(request.request_id)), request.csv)
         table = OutputTable(
             next(filter(None, records), []),
@@ -87,24 +106,23 @@ class S3Outputs:
             failed_slots=request.failed_slots,
             needed=(request.csv.serial_column, request.csv.name_column, request.csv.urls_column),
         )
-        sinks = [sink for sink in (output, failures) if sink is not None]
-        for sink in sinks:
+        for sink in sinks.csvs:
             sink.write(table.header())
         hosts: Counter[str] = Counter()
-        for row in self._merged(request, records, bridge):
-            _write_row(row, table, output, failures)
+        for row in self._merged(request, records, bridge, results=sinks.results):
+            _write_row(row, table, sinks)
             hosts.update(host_of(slot.url) for slot in row.slots if slot.outcome == "failed")
-        for sink in sinks:
-            sink.flush()
+        for each in (*sinks.csvs, sinks.results):
+            each.flush()
         return most_frequent_first(dict(hosts.most_common(HOSTS_KEPT)))
 
     def _merged(
-        self, request: RequestFile, records: Iterator[Sequence[str]], bridge: ThreadBridge
+        self, request: RequestFile, records: Iterator[Sequence[str]], bridge: ThreadBridge, *, results: TextSink
     ) -> Iterator[MergedRow]:
         return merged(
             records,
             chain.from_iterable(bridge.pulled(self._manifest(request))),
-            chain.from_iterable(bridge.pulled(self._outcomes(request.request_id))),
+            _noted(chain.from_iterable(bridge.pulled(self._outcomes(request.request_id))), results),
             picture_url=self._picture_url,
         )
 
@@ -126,45 +144,18 @@ def written_as(shape: CsvShape) -> CsvShape:
     return shape
 
 
-class _CsvSink:
-    """Encodes rows in a dialect, and sends them on in pieces. Used in the thread."""
-
-    def __init__(self, writer: ObjectWriter, shape: CsvShape, bridge: ThreadBridge) -> None:
-        self._writer = writer
-        self._shape = shape
-        self._bridge = bridge
-        self._encoder = codecs.getincrementalencoder(shape.encoding)()
-        self._digest = sha256()
-        self._lines: list[str] = ["\ufeff"] if shape.bom else []
-        self._characters = 0
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-    def write(self, cells: Sequence[str]) -> None:
-        line = csv_line(cells, delimiter=self._shape.delimiter, line_ending=self._shape.line_ending)
-        self._lines.append(line)
-        self._characters += len(line)
-        if self._characters >= PIECE_CHARACTERS:
-            self.flush()
-
-    def flush(self) -> None:
-        data = self._encoder.encode("".join(self._lines))
-        self._lines, self._characters = [], 0
-        self._digest.update(data)
-        self._bridge.call(_written(self._writer, data))
+def _noted(outcomes: Iterable[ImageOutcome], results: TextSink) -> Iterator[ImageOutcome]:
+    """Write the line of each outcome as it passes."""
+    for outcome in outcomes:
+        results.add(result_line(outcome))
+        yield outcome
 
 
-async def _written(writer: ObjectWriter, data: bytes) -> None:
-    await writer.write(data)
-
-
-def _write_row(row: MergedRow, table: OutputTable, output: _CsvSink, failures: _CsvSink | None) -> None:
+def _write_row(row: MergedRow, table: OutputTable, sinks: Sinks) -> None:
     cells = [] if is_blank(row.cells) else table.row(row.cells, row.slots)
-    output.write(cells)
-    if failures is not None and row.has_failures:
-        failures.write(cells)
+    sinks.output.write(cells)
+    if sinks.failures is not None and row.has_failures:
+        sinks.failures.write(cells)
 
 
 def _records(pieces: Iterable[bytes], shape: CsvShape) -> Iterator[list[str]]:

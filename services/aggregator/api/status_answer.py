@@ -74,7 +74,7 @@ def status_of(request: RequestRow, standing: Standing, links: Links) -> RequestS
         deadline_at=request.deadline_at,
         retry_of=request.retry_of,
         metadata=dict(request.metadata),
-        links=links.of(request.request_id),
+        links=links.of(request.request_id, has_ended=request.is_assembled, is_flawless=tally.is_flawless),
     )
 
 

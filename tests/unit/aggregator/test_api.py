@@ -77,7 +77,7 @@ class Stage:
     def __init__(self, auth: Literal["required", "off"] = "off") -> None:
         self.listed, self.store, self.manifests = FakeListedRequests(), MemoryObjects(), Manifests()
         self.listed.put(row_of(request_file()))
-        links = Links("https://agg.example", "https://not.example")
+        links = Links("https://in.example", "https://agg.example", "https://not.example")
         statuses = Statuses(self.listed, Results(), links)
         self.app = service_app("aggregator", {}, debug=False)
         self.app.include_router(status_router(statuses, auth=auth))
@@ -114,10 +114,25 @@ async def test_links_lead_to_what_exists() -> None:
         "output_csv": f"{own}/output.csv",
         "failures_csv": f"{own}/failures.csv",
         "events": None,
-        "cancel": None,
+        "cancel": f"https://in.example/v1/requests/{REQUEST}/cancel",
         "retry": None,
         "deliveries": f"https://not.example/v1/requests/{REQUEST}/deliveries",
     }
+
+
+async def test_what_has_ended_cannot_be_cancelled_and_is_retried_if_something_failed() -> None:
+    stage = Stage()
+    stage.assemble()
+    links = (await stage.get(f"/v1/requests/{REQUEST}")).json()["links"]
+    assert (links["cancel"], links["retry"]) == (None, f"https://in.example/v1/requests/{REQUEST}/retry")
+
+
+async def test_a_request_without_failures_has_nothing_to_retry() -> None:
+    stage = Stage()
+    row = replace(row_of(request_file()), end_state="completed", assembled_at=NOON, tally=Tally(succeeded=8))
+    stage.listed.put(replace(row, failures_by_host={}, output_sha256="aa"))
+    links = (await stage.get(f"/v1/requests/{REQUEST}")).json()["links"]
+    assert (links["cancel"], links["retry"]) == (None, None)
 
 
 async def test_a_running_request_tells_its_failures_so_far() -> None:

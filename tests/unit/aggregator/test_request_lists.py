@@ -32,7 +32,9 @@ class Stage:
             # Two of each moment, so that the id has to decide.
             row = replace(row_of(request_file(request_id=request_id)), submitted_at=NOON - timedelta(hours=age // 2))
             self.listed.put(row)
-        statuses = Statuses(self.listed, Results(), Links("https://agg.example", "https://not.example"))
+        statuses = Statuses(
+            self.listed, Results(), Links("https://in.example", "https://agg.example", "https://not.example")
+        )
         self.app = service_app("aggregator", {}, debug=False)
         self.app.include_router(status_router(statuses, auth="off"))
 

@@ -1,5 +1,6 @@
 """CSVs as they are written: in the input's dialect, in one pass, with checksums of what lies in storage."""
 
+import json
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -38,15 +39,21 @@ async def write(
     data: bytes, shape: CsvShape, rows: Sequence[int], *, failing: Sequence[int] = ()
 ) -> tuple[WrittenCsvs, bytes, bytes | None]:
     """Write the CSVs of an input whose image `i` stands in row `rows[i]`; return what lies in storage."""
+    written, store = await stored(data, shape, rows, failing=failing)
+    output = store.objects[BUCKET, object_keys.output_csv(REQUEST)]
+    return written, output, store.objects.get((BUCKET, object_keys.failures_csv(REQUEST)))
+
+
+async def stored(
+    data: bytes, shape: CsvShape, rows: Sequence[int], *, failing: Sequence[int] = ()
+) -> tuple[WrittenCsvs, MemoryObjects]:
     file = request_file(images=len(rows)).model_copy(update={"csv": shape})
     store = MemoryObjects()
     store.objects[BUCKET, object_keys.input_csv(REQUEST)] = data
     for chunk in range(file.chunks_total):
         store.objects[BUCKET, object_keys.manifest_chunk(REQUEST, chunk)] = _manifest(file, chunk, rows)
     outputs = S3Outputs(store, BUCKET, Outcomes(len(rows), failing), picture_url=lambda key: f"https://p/{key}")
-    written = await outputs.write(file, with_failures=bool(failing))
-    output = store.objects[BUCKET, object_keys.output_csv(REQUEST)]
-    return written, output, store.objects.get((BUCKET, object_keys.failures_csv(REQUEST)))
+    return await outputs.write(file, with_failures=bool(failing)), store
 
 
 def _manifest(file: RequestFile, chunk: int, rows: Sequence[int]) -> bytes:
@@ -77,6 +84,22 @@ async def test_both_files_and_their_checksums() -> None:
     )
     assert failures == b"S,N,U,Output Image URLs,Image Statuses\n2,pot,http://h/1,http://h/1,timeout\n"
     assert written == WrittenCsvs(sha256(output).hexdigest(), sha256(failures).hexdigest(), {"h": 1})
+
+
+async def test_the_result_of_each_image_is_written_last_and_writing_it_twice_writes_the_same() -> None:
+    data = b"S,N,U\n1,cup,http://h/0\n2,pot,http://h/1\n"
+    _, store = await stored(data, shape(), [1, 2], failing=[1])
+    lines = store.objects[BUCKET, object_keys.results(REQUEST)].decode().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"index": 0, "outcome": "succeeded", "keys": {"compressed": f"{REQUEST}/0/compressed.jpg"}},
+        {"index": 1, "outcome": "failed", "keys": {}},
+    ]
+    written = [key for _, key in store.objects][-3:]
+    assert written == [
+        each(REQUEST) for each in (object_keys.failures_csv, object_keys.output_csv, object_keys.results)
+    ]
+    _, again = await stored(data, shape(), [1, 2], failing=[1])
+    assert again.objects == store.objects
 
 
 async def test_nothing_failed_means_no_failures_file() -> None:
