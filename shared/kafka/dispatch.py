@@ -6,14 +6,15 @@ from typing import Any, Protocol
 
 from shared.events import Event
 from shared.kafka.cloudevents import Undecodable, decode
-from shared.kafka.records import Received, Record
+from shared.kafka.records import Record
 from shared.kafka.undecodable import UndecodableShare
 from shared.topics import Topic
 from shared.trace_context import enter_trace
 
 log = logging.getLogger(__name__)
 
-Handlers = Mapping[type[Event], Callable[[Received[Any]], Awaitable[None]]]
+Handlers = Mapping[type[Event] | type[Record], Callable[[Any], Awaitable[None]]]
+"""By event type, called with `Received`. A handler of `Record` gets every record as it came, whatever is in it."""
 
 
 class DeadLetters(Protocol):
@@ -45,6 +46,10 @@ class Dispatcher:
     async def dispatch(self, record: Record) -> None:
         """Raise what the handler raises, and `TooManyUndecodable` when a flood of bad records comes in."""
         if self._hops is not None and self._topics[record.topic].delay and await self._hops.hop(record):
+            return
+        takes_all = self._handlers.get(Record)
+        if takes_all is not None:
+            await takes_all(record)
             return
         try:
             received = decode(record, self._topics[record.topic].events)

@@ -12,7 +12,7 @@ from shared.errors import DependencyAway
 from shared.events import CancelRequested, ChunkAdvanced, ChunkCompleted, Event
 from shared.ids import Owner, RequestId
 from shared.kafka.consumer import Consumer, Handling
-from shared.kafka.records import Received
+from shared.kafka.records import Received, Record
 from shared.kafka.undecodable import TooManyUndecodable
 from shared.topics import REQUESTS_PROGRESS, UNDECODABLE_DLT
 from tests.behaviours.brokers import Broker
@@ -205,6 +205,22 @@ async def test_an_event_without_a_handler_is_passed_over_and_committed(broker: B
     await publish(broker, ChunkCompleted(request_id=request_id, owner=owner, chunk=0, chunks_total=1, window=1))
     async with running(consumer(broker, Seen())):
         await until(lambda: _is_committed(broker, 2))
+
+
+async def test_who_takes_records_as_they_come_gets_undecodable_ones_too(broker: Broker) -> None:
+    seen: list[bytes | None] = []
+
+    async def handle(record: Record) -> None:
+        seen.append(record.value)
+
+    await publish(broker, advanced("a"))
+    await broker.append_raw(REQUESTS_PROGRESS, key=b"b", value=b"\xff no event")
+    source = broker.source(GROUP, [REQUESTS_PROGRESS])
+    member = Consumer(source, handlers={Record: handle}, dead_letters=broker.facts)
+    async with running(member):
+        await until(lambda: len(seen) == 2, seconds=20, what="both records were taken")
+    assert b"\xff no event" in seen
+    assert await broker.records(UNDECODABLE_DLT) == []
 
 
 async def test_never_more_records_run_than_allowed(broker: Broker) -> None:
