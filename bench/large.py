@@ -13,69 +13,136 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from bench.large_request import LargeRequest, Watch, follow
+from bench.large_request import LargeRequest, Watch, begun, follow
 from bench.picture_source import picture_source
+from bench.process_cpu import ProcessCpu
 from bench.process_memory import MemoryCourses
 from bench.release_window import ReleaseWindow
+from bench.small_requests import SmallRequests
 from deploy.embedded.home import Home
 from deploy.embedded.stack_control import Wanted, bring_down, launch, wait_until_up
 from pixelmill.api_client import ApiClient
 from pixelmill.server_addresses import servers
 
+BEGUN: Final = "large.json"
 SERVICES: Final = "bench.copying_services:copying_services"
+SMALL_EVERY_SECONDS: Final = 10.0
 GROWTH_BYTES: Final = 64_000_000
 """A service that has warmed up may still grow by this much, which no number of images may change."""
 
 
 def main() -> int:
     chosen = _arguments()
-    with (
-        running(chosen) as (home, settings),
-        picture_source() as source,
-        ApiClient(servers({}, lambda: settings)) as api,
-    ):
-        report = asyncio.run(measured(LargeRequest.of(chosen, source), home, settings, api))
+    home = Home(chosen.home or Path(tempfile.mkdtemp(prefix="pixelmill-large-")))
+    home.create()
+    try:
+        report = ran(home, chosen)
+    finally:
+        if chosen.home is None:
+            shutil.rmtree(home.path)
     print(json.dumps(report))
     return 1 if report["broken"] else 0
 
 
-async def measured(wanted: LargeRequest, home: Home, settings: Mapping[str, str], api: ApiClient) -> dict[str, Any]:
-    """Submit the request, watch it to its end, and judge."""
-    started = time.monotonic()
-    accepted = await asyncio.to_thread(wanted.submit, api)
-    accept_seconds = time.monotonic() - started
-    window, memory = ReleaseWindow(wanted.shape(accepted)), MemoryCourses(home)
-    status = await follow(api, accepted, Watch(window, memory, settings["DATABASE_URL"]))
-    seconds = time.monotonic() - started
-    has_ended = status is not None and status.is_spotless
-    broken = {
+def ran(home: Home, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Begin a request, or go on with the one that an interrupted run left in this home."""
+    begun_before = begun(home.path / BEGUN)
+    port = urlsplit(begun_before[1].source).port if begun_before else None
+    with (
+        running(home, chosen) as settings,
+        picture_source(port or 0) as source,
+        ApiClient(servers({}, lambda: settings)) as api,
+    ):
+        small = SmallRequests(api, source) if chosen.small_requests else None
+        run = LargeRun(home, settings, api, small)
+        report = asyncio.run(run.measured(LargeRequest.of(chosen, source), begun_before))
+    (home.path / BEGUN).unlink()
+    return report
+
+
+@dataclass(frozen=True)
+class LargeRun:
+    """One request on one stack."""
+
+    home: Home
+    settings: Mapping[str, str]
+    api: ApiClient
+    small: SmallRequests | None
+
+    async def measured(self, wanted: LargeRequest, begun_before: tuple[str, LargeRequest] | None) -> dict[str, Any]:
+        """Submit the request, or go on with the one that was begun before; watch it to its end, and judge."""
+        if self.small is not None:
+            await self.small.on_idle()
+        cpu = ProcessCpu(self.home)
+        cpu.look()
+        started = time.monotonic()
+        request_id, wanted = begun_before or await self._submitted(wanted)
+        done_before = (await asyncio.to_thread(self.api.status, request_id)).progress.images_done
+        accept_seconds = time.monotonic() - started
+        watch = Watch(
+            ReleaseWindow(wanted.shape(request_id)), MemoryCourses(self.home), cpu, self.settings["DATABASE_URL"]
+        )
+        async with beside(self.small):
+            status = await follow(self.api, request_id, watch)
+        seconds, images = time.monotonic() - started, wanted.images - done_before
+        has_ended = status is not None and status.is_spotless
+        missing = (
+            await asyncio.to_thread(wanted.missing_in_output, self.api, request_id) if has_ended else wanted.images
+        )
+        return {
+            "images": wanted.images,
+            "of_them_before_this_run": done_before,
+            "seconds": round(seconds, 1),
+            "accept_seconds": round(accept_seconds, 1),
+            "images_per_second": round(images / seconds, 1),
+            "cpu_ms_per_image": cpu.per_image_ms(images),
+            "small_requests": None if self.small is None else self.small.report(),
+            "released_unfinished": watch.window.report(),
+            "memory_mb": watch.memory.report(),
+            "broken": broken(watch, has_ended=has_ended, missing=missing),
+        }
+
+    async def _submitted(self, wanted: LargeRequest) -> tuple[str, LargeRequest]:
+        request_id = await asyncio.to_thread(wanted.submit, self.api)
+        wanted.saved(self.home.path / BEGUN, request_id)
+        return request_id, wanted
+
+
+def broken(watch: Watch, *, has_ended: bool, missing: int) -> list[str]:
+    """What did not hold, in words."""
+    grown = watch.memory.grown(GROWTH_BYTES)
+    found = {
         "not every image succeeded": not has_ended,
-        "output.csv is not complete": has_ended
-        and await asyncio.to_thread(wanted.missing_in_output, api, accepted) > 0,
-        "the window was not kept": not window.is_kept,
-        f"grew by more than {GROWTH_BYTES} bytes: {', '.join(memory.grown(GROWTH_BYTES))}": memory.grown(GROWTH_BYTES),
+        "output.csv is not complete": has_ended and missing > 0,
+        "the window was not kept": not watch.window.is_kept,
+        f"grew by more than {GROWTH_BYTES} bytes: {', '.join(grown)}": bool(grown),
     }
-    return {
-        "images": wanted.images,
-        "seconds": round(seconds, 1),
-        "accept_seconds": round(accept_seconds, 1),
-        "images_per_second": round(wanted.images / seconds, 1),
-        "released_unfinished": window.report(),
-        "memory_mb": memory.report(),
-        "broken": [what for what, is_broken in broken.items() if is_broken],
-    }
+    return [what for what, is_broken in found.items() if is_broken]
+
+
+@asynccontextmanager
+async def beside(small: SmallRequests | None) -> AsyncIterator[None]:
+    """Small requests now and then while the block runs, if they are wanted."""
+    if small is None:
+        yield
+        return
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(small.beside_others(stop, every_seconds=SMALL_EVERY_SECONDS))
+        yield
+        stop.set()
 
 
 @contextmanager
-def running(chosen: argparse.Namespace) -> Iterator[tuple[Home, Mapping[str, str]]]:
-    """A stack of its own in a temporary home; gives its settings."""
-    home = Home(Path(tempfile.mkdtemp(prefix="pixelmill-large-")))
-    home.create()
+def running(home: Home, chosen: argparse.Namespace) -> Iterator[Mapping[str, str]]:
+    """A stack in this home; gives its settings."""
     wanted = Wanted(chosen.processors, chosen.aggregators, supervisor_options=("--services", SERVICES))
     environment = {
         **os.environ,
@@ -88,10 +155,9 @@ def running(chosen: argparse.Namespace) -> Iterator[tuple[Home, Mapping[str, str
     }
     try:
         state = wait_until_up(home, launch(home, wanted, environment), lambda _state: None)
-        yield home, state.settings
+        yield state.settings
     finally:
         bring_down(home)
-        shutil.rmtree(home.path)
 
 
 def _arguments() -> argparse.Namespace:
@@ -101,6 +167,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--window", type=int, default=16, help="chunks released ahead (default: 16)")
     parser.add_argument("--processors", type=int, default=1, help="copying processors (default: 1)")
     parser.add_argument("--aggregators", type=int, default=1, help="processes of the stream (default: 1)")
+    parser.add_argument(
+        "--home",
+        type=Path,
+        help="where the stack lives; with it, a run that was interrupted goes on when it is repeated",
+    )
+    parser.add_argument(
+        "--small-requests", action="store_true", help="time requests of 10 images too, on the idle system and beside"
+    )
     return parser.parse_args()
 
 

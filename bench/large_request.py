@@ -3,14 +3,16 @@
 import argparse
 import asyncio
 import csv
+import json
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Self
 
 import asyncpg
 
+from bench.process_cpu import ProcessCpu
 from bench.process_memory import MemoryCourses
 from bench.release_window import ReleaseWindow, Shape
 from pixelmill.api_answers import Accepted, Status
@@ -32,6 +34,10 @@ class LargeRequest:
     chunk_size: int
     window: int
     source: str
+
+    def saved(self, file: Path, request_id: str) -> None:
+        """Leave behind what it takes to go on with the request later."""
+        file.write_text(json.dumps({"request_id": request_id, **asdict(self)}), "utf-8")
 
     @classmethod
     def of(cls, chosen: argparse.Namespace, source: str) -> Self:
@@ -64,12 +70,21 @@ class LargeRequest:
         return self.images - sum(there)
 
 
+def begun(file: Path) -> tuple[str, LargeRequest] | None:
+    """The id and the request that an earlier run left unfinished, if it did."""
+    if not file.is_file():
+        return None
+    saved = json.loads(file.read_text("utf-8"))
+    return saved.pop("request_id"), LargeRequest(**saved)
+
+
 @dataclass(frozen=True)
 class Watch:
     """What is sampled while a request runs."""
 
     window: ReleaseWindow
     memory: MemoryCourses
+    cpu: ProcessCpu
     database_url: str
 
 
@@ -82,6 +97,7 @@ async def follow(api: ApiClient, request_id: str, watch: Watch) -> Status | None
             await watch.window.look(connection)
             status = await asyncio.to_thread(api.status, request_id)
             await asyncio.to_thread(watch.memory.look, is_warm=status.progress.percent >= WARM_PERCENT)
+            await asyncio.to_thread(watch.cpu.look)
             if status.has_ended:
                 return status
             if status.progress.images_done > done:

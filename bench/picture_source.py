@@ -44,10 +44,10 @@ def answer() -> bytes:
     return head.encode("ascii") + body
 
 
-async def serve() -> None:
-    """Serve on a free port of the loopback address, which is printed, until killed or the reader has left."""
+async def serve(port: int) -> None:
+    """Serve on a port of the loopback address (0: a free one), which is printed, until the reader has left."""
     whole = answer()
-    server = await asyncio.get_running_loop().create_server(lambda: Source(whole), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: Source(whole), "127.0.0.1", port)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     # Standard input ends with the process that holds its other end, however that one ends.
     await asyncio.to_thread(sys.stdin.read)
@@ -55,10 +55,14 @@ async def serve() -> None:
 
 
 @contextmanager
-def picture_source() -> Iterator[str]:
+def picture_source(port: int = 0) -> Iterator[str]:
     """The address of a source that serves while the block runs."""
     with subprocess.Popen(
-        command_of("bench.picture_source"), cwd=SOURCE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*command_of("bench.picture_source"), str(port)],
+        cwd=SOURCE,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
         assert process.stdin is not None
@@ -69,4 +73,4 @@ def picture_source() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(serve(int(sys.argv[1])))
