@@ -47,7 +47,10 @@ docs: $(DEVELOPMENT)  ## write the generated files
 	@$(PY) -m deploy.docs
 
 ##@ Measure it
-.PHONY: large
+.PHONY: chaos large
+chaos: $(DEVELOPMENT)  ## kill everything at random, then check from outside (ARGS="--help" says what it takes)
+	@$(PY) -m tests.chaos $(ARGS)
+
 large: $(DEVELOPMENT)  ## 100,000 images with a codec that copies (ARGS="--images 5000" for fewer)
 	@$(PY) -m bench.large $(ARGS)
 
