@@ -56,8 +56,9 @@ def ran(home: Home, chosen: argparse.Namespace) -> dict[str, Any]:
     begun_before = begun(home.path / BEGUN)
     port = urlsplit(begun_before[1].source).port if begun_before else None
     with (
-        running(home, chosen) as settings,
+        # The source outlives the stack at both ends: no image fails because there is none.
         picture_source(port or 0) as source,
+        running(home, chosen) as settings,
         ApiClient(servers({}, lambda: settings)) as api,
     ):
         small = SmallRequests(api, source) if chosen.small_requests else None
