@@ -1,6 +1,7 @@
 """One run: a stack of its own, catalogues that are submitted, chaos if wanted, rest, and what is left behind."""
 
 import shutil
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -25,6 +26,7 @@ from tests.chaos.webhook_receiver import WebhookReceiver, receiving
 from tests.e2e.system import System
 
 STEP_SECONDS: Final = 0.2
+SAID_EVERY_SECONDS: Final = 20.0
 SESSION_SECONDS: Final = 10
 CALLED_OFF_AFTER: Final = 3.0
 """Times the wanted duration."""
@@ -76,6 +78,7 @@ def run(chosen: Chosen, scene: Scene, *, log: Path, catalogues: int | None = Non
         else:
             submitter.submit_all()
         chaos_seconds = time.monotonic() - started
+        _say(f"{chaos_seconds:.0f} s: quiet from now on", submitter)
         wait_for(submitter, seconds=chosen.settle_minutes * 60)
     finally:
         submitter.close()
@@ -89,16 +92,23 @@ def _chaos(chosen: Chosen, scene: Scene, submitter: Submitter, log: Path) -> Cou
     killer = Killer(scene.home, plan, Pace(chosen.kills, chosen.minutes * 60), log=log)
     started = time.monotonic()
     killer.start()
+    said = started
     try:
-        while not _has_enough(chosen, killer, submitter, time.monotonic() - started):
+        while not _has_enough(chosen, killer, submitter, time.monotonic() - started) and killer.trouble is None:
             submitter.raise_trouble()
-            if killer.trouble is not None:
-                break
+            if time.monotonic() - said >= SAID_EVERY_SECONDS:
+                said = time.monotonic()
+                _say(f"{said - started:.0f} s: {killer.kills} kills", submitter)
             time.sleep(STEP_SECONDS)
     finally:
         submitter.enough()
         killer.stop()
     return killer.counts
+
+
+def _say(what: str, submitter: Submitter) -> None:
+    """One line for whoever watches."""
+    print(f"{what}, {submitter.images} images, {submitter.open} requests open", file=sys.stderr, flush=True)
 
 
 def _has_enough(chosen: Chosen, killer: Killer, submitter: Submitter, elapsed: float) -> bool:

@@ -5,6 +5,8 @@ its standard input does. Tries are counted for each URL as long as it lives.
 """
 
 import asyncio
+import socket
+import struct
 import subprocess
 import sys
 from collections import Counter
@@ -22,6 +24,8 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SLOW_SECONDS: Final = 0.5
 STALL_SECONDS: Final = 60.0
 END_OF_REQUEST: Final = b"\r\n\r\n"
+# Closed like this, a connection ends with a reset.
+NOTHING_IS_SENT: Final = struct.pack("ii", 1, 0)
 GARBAGE: Final = b"<html><body>Please enable JavaScript.</body></html>" * 8
 
 _STATUS: Final = {
@@ -60,6 +64,7 @@ class Source:
         answer = answer_to(place.kind, self._tries[target])
         self._tries[target] += 1
         if answer is Answer.RESET:
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NOTHING_IS_SENT)
             writer.transport.abort()
             return False
         message = message_of(answer, place.picture)
