@@ -1,0 +1,2 @@
+DELETE FROM aggregator.dead_letters
+WHERE ctid = ANY (ARRAY(SELECT ctid FROM aggregator.dead_letters WHERE request_id = $1 LIMIT $2))

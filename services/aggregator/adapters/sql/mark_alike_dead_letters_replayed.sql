@@ -1,0 +1,3 @@
+UPDATE aggregator.dead_letters
+SET replayed_at = $3, replays = replays + 1
+WHERE topic = $1 AND subject = $2 AND replayed_at IS NULL
