@@ -24,6 +24,7 @@ from services.aggregator.api.links import Links
 from services.aggregator.api.pictures import pictures_router
 from services.aggregator.api.status import status_router
 from services.aggregator.api.statuses import Statuses
+from services.aggregator.dead_letter_wiring import dead_letter_roles, dead_letter_router
 from services.aggregator.domain.completion import Places
 from services.aggregator.known_requests import KnownRequests
 from services.aggregator.on_cancel_requested import OnCancelRequested
@@ -183,6 +184,7 @@ def _finisher(parts: Parts) -> RoleParts:
             _publisher(parts, requests).run,
             _consumer(parts, "completed", REQUESTS_COMPLETED, published, Handling(in_flight=flight)),
             _consumer(parts, "deleted", REQUESTS_DELETED, deleted, Handling(in_flight=1)),
+            *dead_letter_roles(parts.connection, parts.producer, parts.database, now=now),
         )
     )
 
@@ -209,12 +211,16 @@ def _api(parts: Parts) -> RoleParts:
     statuses = Statuses(PostgresListedRequests(parts.database), PostgresStandings(parts.database), links)
     pages = ImagePages(PostgresImages(parts.database), parts.files, parts.picture_urls)
     valid_for = timedelta(seconds=settings.picture_url_seconds)
+    dead_letters = dead_letter_router(
+        parts.connection, parts.producer, parts.database, source=SOURCE, now=now, auth=settings.auth
+    )
     return RoleParts(
         routers=(
             status_router(statuses, auth=settings.auth),
             images_router(statuses, pages, auth=settings.auth),
             csv_router(statuses, parts.store, settings.s3_bucket_requests, auth=settings.auth),
             pictures_router(parts.store, settings.s3_bucket_images, parts.picture_urls, valid_for=valid_for),
+            dead_letters,
         )
     )
 

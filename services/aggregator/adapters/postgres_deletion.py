@@ -7,6 +7,12 @@ from shared.postgres import Database, load_queries
 
 ROWS_AT_ONCE: Final = 20_000
 _NOTHING: Final = "DELETE 0"
+_PARTS: Final = (
+    "delete_some_results",
+    "delete_some_images",
+    "delete_some_recorded_chunks",
+    "delete_some_dead_letters",
+)
 _SQL = load_queries("services.aggregator.adapters.sql")
 
 
@@ -19,6 +25,6 @@ class PostgresDeletion:
         """Remove the request first, so that nothing is added any more, then the rest, in steps that stay short."""
         async with self._database.connection() as connection:
             await connection.execute(_SQL["delete_request"], request_id)
-            for query in ("delete_some_results", "delete_some_images", "delete_some_recorded_chunks"):
+            for query in _PARTS:
                 while await connection.execute(_SQL[query], request_id, self._rows_at_once) != _NOTHING:
                     pass
