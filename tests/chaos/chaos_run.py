@@ -5,7 +5,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,14 @@ from random import Random
 from typing import Final
 
 from deploy.embedded.home import Home
+from deploy.embedded.services import Scale
 from tests.chaos.arguments import Chosen
 from tests.chaos.catalogues import Assortment
 from tests.chaos.checker.evidence import Call, Evidence
 from tests.chaos.checker.gathering import Ended, gathered
 from tests.chaos.kill_plan import KillPlan
 from tests.chaos.killer import Killer, Pace
+from tests.chaos.rescaling import Rescaling
 from tests.chaos.source_behaviour import kinds_that_settle
 from tests.chaos.source_server import hosts, running_source
 from tests.chaos.submitting import Submission, Submitter, wait_for
@@ -52,8 +54,16 @@ class Outcome:
     kills: Mapping[tuple[str, str], int]
     chaos_seconds: float
     seconds: float
-    submissions: int
-    repeats: int
+    repeats: Mapping[str, int]
+    other_answers: Sequence[str]
+
+    @property
+    def images(self) -> int:
+        return sum(catalogue.images for catalogue in self.evidence.accepted.values())
+
+    def done(self, deed: str) -> int:
+        """How often a deed was done."""
+        return sum(count for (each, _), count in self.kills.items() if each == deed)
 
 
 @dataclass(frozen=True)
@@ -84,12 +94,13 @@ def run(chosen: Chosen, scene: Scene, *, log: Path, catalogues: int | None = Non
         submitter.close()
     evidence = gathered(_ended(chosen, scene, submitter))
     seconds = time.monotonic() - started
-    return Outcome(evidence, counts, chaos_seconds, seconds, submitter.tries, submitter.repeats)
+    return Outcome(evidence, counts, chaos_seconds, seconds, dict(submitter.repeats), submitter.other_answers)
 
 
 def _chaos(chosen: Chosen, scene: Scene, submitter: Submitter, log: Path) -> Counter[tuple[str, str]]:
     plan = KillPlan(Random(chosen.seed), SESSION_SECONDS, chosen.spare)
-    killer = Killer(scene.home, plan, Pace(chosen.kills, chosen.minutes * 60), log=log)
+    rescaling = Rescaling(Random(chosen.seed), Scale(chosen.processors, chosen.aggregators))
+    killer = Killer(scene.home, plan, Pace(chosen.kills, chosen.minutes * 60), rescaling=rescaling, log=log)
     started = time.monotonic()
     killer.start()
     said = started

@@ -13,7 +13,8 @@ from typing import Final
 from deploy.embedded.home import Home
 from deploy.embedded.process_identity import ProcessIdentity
 from tests.chaos.kill_plan import Act, KillPlan
-from tests.chaos.victims import Victim, victims
+from tests.chaos.rescaling import Rescaling, apply
+from tests.chaos.victims import victims
 
 STEP_SECONDS: Final = 0.2
 
@@ -35,12 +36,13 @@ class Pace:
 class Killer:
     """Works between `start` and `stop`. `counts` has what was done, by deed and name of the victim."""
 
-    def __init__(self, home: Home, plan: KillPlan, pace: Pace, *, log: Path) -> None:
+    def __init__(self, home: Home, plan: KillPlan, pace: Pace, *, rescaling: Rescaling, log: Path) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         self.trouble: BaseException | None = None
         self._home = home
         self._plan = plan
         self._pace = pace
+        self._rescaling = rescaling
         self._log = log
         self._paused: dict[tuple[ProcessIdentity, ...], float] = {}
         self._stopping = threading.Event()
@@ -76,6 +78,7 @@ class Killer:
         while not self._stopping.wait(STEP_SECONDS):
             now = time.monotonic()
             self._resume(now)
+            self._rescale(now)
             if now < due:
                 continue
             act = self._plan.next_act(victims(self._home), now)
@@ -92,7 +95,9 @@ class Killer:
             done = self._pause(act, now)
         if done:
             self.counts[act.deed, act.victim.name] += 1
-            self._write(act.deed, act.victim, paused_seconds=round(act.seconds, 1), whole=act.whole)
+            more = {"paused_seconds": round(act.seconds, 1), "whole": act.whole} if act.seconds else {}
+            victim = act.victim
+            self._write(act.deed, victim.name, pid=victim.process.pid, was_ready=victim.is_ready, **more)
 
     def _pause(self, act: Act, now: float) -> bool:
         processes = tuple(act.victim.family) if act.whole else (act.victim.process,)
@@ -107,14 +112,19 @@ class Killer:
                 process.send(signal.SIGCONT)
             del self._paused[processes]
 
-    def _write(self, deed: str, victim: Victim, **more: object) -> None:
+    def _rescale(self, now: float) -> None:
+        scale = self._rescaling.next_scale(now)
+        if scale is not None:
+            told = apply(self._home, scale)
+            self.counts["rescale", "stack"] += 1
+            self._write("rescale", "stack", to=told)
+
+    def _write(self, deed: str, victim: str, **more: object) -> None:
         line = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "seconds": round(time.monotonic() - self._started, 1),
             "deed": deed,
-            "victim": victim.name,
-            "pid": victim.process.pid,
-            "was_ready": victim.is_ready,
+            "victim": victim,
         }
         with self._log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line | more) + "\n")

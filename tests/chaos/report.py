@@ -1,7 +1,10 @@
 """The figures of a run, as one line of JSON."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from tests.chaos.arguments import Chosen
@@ -15,18 +18,16 @@ def figures(chosen: Chosen, outcome: Outcome, found: Sequence[Finding]) -> Mappi
     accepted, wrong = outcome.evidence.accepted, Counter(finding.kind for finding in found)
     return {
         "seed": chosen.seed,
-        "images": sum(catalogue.images for catalogue in accepted.values()),
+        "images": outcome.images,
         "requests": len(accepted),
         "failing_images": sum(catalogue.failures.total() for catalogue in accepted.values()),
-        "kills": _sum(outcome.kills, deeds={"kill"}),
-        "restarts": _sum(outcome.kills, deeds={"restart"}),
-        "pauses": _sum(outcome.kills, deeds={"pause", "long pause"}),
+        "kills": outcome.done("kill"),
         "by_deed": _tally((deed, count) for (deed, _), count in outcome.kills.items()),
         "by_victim": _tally((victim, count) for (_, victim), count in outcome.kills.items()),
         "kills_by_victim": _tally((victim, count) for (deed, victim), count in outcome.kills.items() if deed == "kill"),
         "chaos_seconds": round(outcome.chaos_seconds, 1),
         "seconds": round(outcome.seconds, 1),
-        "submissions_repeated": outcome.repeats,
+        "submissions_repeated": dict(outcome.repeats),
         "webhooks": len(outcome.evidence.calls),
         "objects_decoded": all_shapes(outcome.evidence),
         "compared_with_reference": chosen.reference,
@@ -38,12 +39,26 @@ def figures(chosen: Chosen, outcome: Outcome, found: Sequence[Finding]) -> Mappi
     }
 
 
-def _sum(counts: Mapping[tuple[str, str], int], *, deeds: set[str]) -> int:
-    return sum(count for (deed, _), count in counts.items() if deed in deeds)
-
-
 def _tally(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
     total: Counter[str] = Counter()
     for name, count in counts:
         total[name] += count
     return dict(sorted(total.items()))
+
+
+def write_evidence(results: Path, outcome: Outcome) -> None:
+    """Keep what helps to understand findings: which request is which, and what was said of it where."""
+    evidence = outcome.evidence
+    told = {
+        "requests": {request_id: catalogue.number for request_id, catalogue in evidence.accepted.items()},
+        "completions": list(evidence.completions),
+        "statuses": dict(evidence.statuses),
+        "recorded": {request_id: counts._asdict() for request_id, counts in evidence.recorded.items()},
+        "deliveries": dict(evidence.deliveries),
+        "lags": [asdict(lag) for lag in evidence.lags if lag.records],
+    }
+    (results / "evidence.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
+    outputs = results / "outputs"
+    outputs.mkdir()
+    for request_id, text in evidence.outputs.items():
+        (outputs / f"{request_id}.csv").write_text(text, encoding="utf-8", newline="")

@@ -6,10 +6,11 @@ a 202. From then on the request must end.
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httpx2
 
@@ -17,6 +18,7 @@ from tests.chaos.catalogues import Assortment, Catalogue
 
 STEP_SECONDS: Final = 0.5
 THREADS: Final = 8
+REPLAYED_EVERY: Final = 5
 ACCEPTED: Final = 202
 WHOLE: Final = 100
 # The key is taken by a submission that a crash has cut off; a service is away; too many at once.
@@ -34,6 +36,18 @@ class Submission:
     """Part of the keys, so that runs do not meet."""
 
 
+class Accepted(NamedTuple):
+    """There was a 202."""
+
+    request_id: str
+
+
+class Later(NamedTuple):
+    """There was none, and there may be one later."""
+
+    why: str
+
+
 class Refused(Exception):
     """A catalogue that is right was refused."""
 
@@ -41,14 +55,15 @@ class Refused(Exception):
 class Submitter:
     """Keeps some images under way until it is told that there are enough, or has submitted `most` catalogues.
 
-    `accepted` has every 202.
+    `accepted` has every 202, `repeats` why submissions were repeated. Some are repeated although they were accepted:
+    `other_answers` has what was then said instead of the first answer.
     """
 
     def __init__(self, assortment: Assortment, submission: Submission, *, outstanding: int, most: int | None) -> None:
         self.accepted: dict[str, Catalogue] = {}
         self.unanswered: set[int] = set()
-        self.repeats = 0
-        self.tries = 0
+        self.repeats: Counter[str] = Counter()
+        self.other_answers: list[str] = []
         self._assortment = assortment
         self._submission = submission
         self._outstanding = outstanding
@@ -117,19 +132,29 @@ class Submitter:
         return self._assortment.catalogue(number)
 
     def _submit(self, catalogue: Catalogue) -> None:
-        while not self._gone.is_set():
-            request_id = self._try(catalogue)
-            if request_id is None:
-                self.repeats += 1
-                self._gone.wait(STEP_SECONDS)
-                continue
-            with self._lock:
-                self.accepted[request_id] = self._open[request_id] = catalogue
-                self.unanswered.discard(catalogue.number)
+        request_id = self._until_accepted(catalogue)
+        if request_id is None:
             return
+        with self._lock:
+            self.accepted[request_id] = self._open[request_id] = catalogue
+            self.unanswered.discard(catalogue.number)
+        if catalogue.number % REPLAYED_EVERY == 0:
+            again = self._until_accepted(catalogue)
+            if again not in {request_id, None}:
+                self.other_answers.append(f"catalogue {catalogue.number} became {request_id} and then {again}")
 
-    def _try(self, catalogue: Catalogue) -> str | None:
-        self.tries += 1
+    def _until_accepted(self, catalogue: Catalogue) -> str | None:
+        """The id that a 202 tells; None when the time was over before there was one."""
+        while not self._gone.is_set():
+            answer = self._try(catalogue)
+            if isinstance(answer, Accepted):
+                return answer.request_id
+            with self._lock:
+                self.repeats[answer.why] += 1
+            self._gone.wait(STEP_SECONDS)
+        return None
+
+    def _try(self, catalogue: Catalogue) -> Accepted | Later:
         try:
             answer = self._http.post(
                 f"{self._submission.ingest_url}/v1/requests",
@@ -137,13 +162,13 @@ class Submitter:
                 data={"callback_url": self._submission.callback_url},
                 headers={"Idempotency-Key": f"{self._submission.run}-{catalogue.number}"},
             )
-        except httpx2.TransportError:
-            return None
+        except httpx2.TransportError as error:
+            return Later(type(error).__name__)
         if answer.status_code in LATER:
-            return None
+            return Later(str(answer.status_code))
         if answer.status_code != ACCEPTED:
             raise Refused(f"catalogue {catalogue.number}: {answer.status_code} {answer.text[:500]}")
-        return str(answer.json()["request_id"])
+        return Accepted(str(answer.json()["request_id"]))
 
     def _follow(self) -> None:
         while not self._gone.wait(STEP_SECONDS):

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from deploy.embedded.process_identity import ProcessIdentity
+from deploy.embedded.services import Scale
 from tests.chaos.kill_plan import (
     CALM_SECONDS,
     CODEC_CALM_SECONDS,
@@ -18,6 +19,7 @@ from tests.chaos.kill_plan import (
     KillPlan,
 )
 from tests.chaos.killer import Pace
+from tests.chaos.rescaling import Rescaling
 from tests.chaos.victims import CODEC, PARTS, Victim
 
 NAMES = ("ingest", "processor-1", "processor-2", "aggregator-1", "aggregator", "notifier", "kafka", "postgres", "s3")
@@ -75,6 +77,15 @@ def test_long_pauses_exceed_the_session_and_few_processes_are_paused_at_once() -
 def test_the_spared_are_never_met() -> None:
     met = {act.victim.name for _, act in acts(7, spared=frozenset({CODEC, "processor", "kafka"}))}
     assert met == set(NAMES) - {"processor-1", "processor-2", "kafka"}
+
+
+def test_numbers_of_processes_change_now_and_then_within_those_of_the_start() -> None:
+    rescaling = Rescaling(Random(3), Scale(3, 2))
+    chosen = [scale for now in range(1800) if (scale := rescaling.next_scale(float(now))) is not None]
+    assert 15 <= len(chosen) <= 90
+    assert all(one != other for one, other in pairwise(chosen))
+    assert {scale.processors for scale in chosen} == {1, 2, 3}
+    assert {scale.aggregators for scale in chosen} == {1, 2}
 
 
 def test_kills_that_are_late_come_faster() -> None:
