@@ -8,25 +8,33 @@ from functools import partial
 from typing import NamedTuple
 from uuid import uuid4
 
+from fastapi import APIRouter
+
+from services.ingest.acceptance import Acceptance
 from services.ingest.adapters.postgres_requests import PostgresRequests
 from services.ingest.adapters.postgres_uploads import PostgresUploads
 from services.ingest.adapters.s3_requests import S3Requests
 from services.ingest.announcements import BackgroundAnnouncements
 from services.ingest.api.answers import PublicUrls
+from services.ingest.api.cancel import cancel_router
 from services.ingest.api.delete import delete_router
+from services.ingest.api.retry import retry_router
 from services.ingest.api.submit import SubmitApi, submit_router
+from services.ingest.cancel_request import CancelRequest
 from services.ingest.delete_request import DeleteRequest
 from services.ingest.domain.csv_intake import IntakeTerms
 from services.ingest.known_requests import KnownRequests
 from services.ingest.on_chunk_advanced import OnChunkAdvanced
 from services.ingest.on_request_accepted import OnRequestAccepted
 from services.ingest.on_request_completed import OnRequestCompleted
+from services.ingest.on_retry_requested import OnRetryRequested
 from services.ingest.release_chunks import ReleaseChunks
+from services.ingest.retry_request import RetryRequest
 from services.ingest.settings import IngestSettings
 from services.ingest.submit_csv import SubmitCsv, Terms
 from services.ingest.sweeper import Sweeper
 from services.ingest.url_judge import url_problem
-from shared.events import ChunkAdvanced, ChunkCompleted, RequestAccepted, RequestCompleted
+from shared.events import ChunkAdvanced, ChunkCompleted, RequestAccepted, RequestCompleted, RetryRequested
 from shared.http.app import Probe, service_app
 from shared.ids import RequestId
 from shared.kafka.connection import KafkaConnection
@@ -47,7 +55,8 @@ DESCRIPTION = "api: takes CSVs over HTTP. planner: releases the images of accept
 SPARE_STORE_THREADS = 16
 # A caller waits for these, so a database that hangs is said to be away soon.
 STATEMENT_SECONDS = 10.0
-HANDLING = Handling(in_flight=8, span=256, ordered_by_key=True)
+# A large retry holds its place in the partition for a minute; events of others must be able to pass it meanwhile.
+HANDLING = Handling(in_flight=8, span=4096, ordered_by_key=True)
 
 
 class Parts(NamedTuple):
@@ -66,15 +75,15 @@ async def run(settings: IngestSettings, roles: frozenset[str], stop: asyncio.Eve
     """Run the roles, the sweeper and HTTP until stopped."""
     async with AsyncExitStack() as opened:
         parts = _open(settings, opened)
+        announcements = BackgroundAnnouncements(parts.producer, parts.requests, now=_now)
+        opened.push_async_callback(announcements.close)
         app = service_app(NAME, _probes(settings, parts, roles), debug=settings.pixelmill_env == "dev")
         running: list[Role] = [_sweeper(settings, parts).run, http_role(app, settings)]
         if "api" in roles:
-            announcements = BackgroundAnnouncements(parts.producer, parts.requests, now=_now)
-            opened.push_async_callback(announcements.close)
-            app.include_router(submit_router(_submit(settings, parts, announcements), _api(settings)))
-            app.include_router(delete_router(_delete(parts), settings.auth))
+            for router in _routers(settings, parts, announcements):
+                app.include_router(router)
         if "planner" in roles:
-            running.append(_planner(parts).run)
+            running.append(_planner(parts, _retry(settings, parts, announcements)).run)
         await run_roles(stop, *running)
 
 
@@ -108,6 +117,30 @@ def _probes(settings: IngestSettings, parts: Parts, roles: frozenset[str]) -> di
     return probes
 
 
+def _routers(settings: IngestSettings, parts: Parts, announcements: BackgroundAnnouncements) -> tuple[APIRouter, ...]:
+    urls = PublicUrls(settings.ingest_public_url, settings.aggregator_public_url, settings.notifier_public_url)
+    api = SubmitApi(settings.auth, settings.max_upload_bytes, urls, settings.recipes().names)
+    cancel = CancelRequest(parts.requests, announcements, now=_now)
+    return (
+        submit_router(_submit(settings, parts, announcements), api),
+        cancel_router(cancel, settings.auth, urls),
+        retry_router(_retry(settings, parts, announcements), settings.auth, urls),
+        delete_router(_delete(parts), settings.auth),
+    )
+
+
+def _retry(settings: IngestSettings, parts: Parts, announcements: BackgroundAnnouncements) -> RetryRequest:
+    timeout = timedelta(seconds=settings.upload_timeout_seconds)
+    return RetryRequest(
+        parts.requests,
+        parts.objects,
+        Acceptance(parts.uploads, parts.objects, announcements, timeout=timeout, now=_now),
+        limits=settings.limits(),
+        now=_now,
+        new_id=_new_id,
+    )
+
+
 def _submit(settings: IngestSettings, parts: Parts, announcements: BackgroundAnnouncements) -> SubmitCsv:
     return SubmitCsv(
         parts.uploads,
@@ -121,7 +154,7 @@ def _submit(settings: IngestSettings, parts: Parts, announcements: BackgroundAnn
             uploads_at_once=settings.uploads_at_once,
         ),
         now=_now,
-        new_id=lambda: RequestId(str(uuid4())),
+        new_id=_new_id,
     )
 
 
@@ -141,15 +174,11 @@ def _delete(parts: Parts) -> DeleteRequest:
     return DeleteRequest(parts.requests, parts.objects, parts.producer, now=_now)
 
 
-def _api(settings: IngestSettings) -> SubmitApi:
-    urls = PublicUrls(settings.ingest_public_url, settings.aggregator_public_url, settings.notifier_public_url)
-    return SubmitApi(settings.auth, settings.max_upload_bytes, urls, settings.recipes().names)
-
-
 def _sweeper(settings: IngestSettings, parts: Parts) -> Sweeper:
     return Sweeper(
         parts.requests,
         parts.producer,
+        cancellations=parts.requests,
         uploads=parts.uploads,
         deletions=parts.requests,
         delete=_delete(parts),
@@ -159,7 +188,7 @@ def _sweeper(settings: IngestSettings, parts: Parts) -> Sweeper:
     )
 
 
-def _planner(parts: Parts) -> Consumer:
+def _planner(parts: Parts, retry: RetryRequest) -> Consumer:
     known = KnownRequests(parts.requests, parts.objects)
     release = ReleaseChunks(parts.requests, parts.objects, parts.producer)
     on_chunk_advanced = OnChunkAdvanced(known, release)
@@ -174,10 +203,15 @@ def _planner(parts: Parts) -> Consumer:
             ChunkAdvanced: on_chunk_advanced,
             ChunkCompleted: on_chunk_advanced,
             RequestCompleted: OnRequestCompleted(known, parts.requests),
+            RetryRequested: OnRetryRequested(retry),
         },
         dead_letters=parts.producer,
         handling=HANDLING,
     )
+
+
+def _new_id() -> RequestId:
+    return RequestId(str(uuid4()))
 
 
 def _now() -> datetime:

@@ -94,6 +94,10 @@ class Uploads(Protocol):
         """Note the upload and reserve its key, or return what the key stands for. Raises `KeyInUse`."""
         ...
 
+    async def take(self, upload: Upload) -> bool:
+        """Note the upload, or have it begin anew; False when there is a request of its name."""
+        ...
+
     async def accept(self, agreed: Agreed, submitter: Submitter) -> None:
         """Turn the upload into a request, in one transaction. Raises `KeyInUse`, or `UploadTooSlow` if it expired."""
         ...

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Protocol
 
 from services.ingest.known_requests import KnownRequests
-from shared.events import RequestCompleted
+from shared.events import EndState, RequestCompleted
 from shared.ids import RequestId
 from shared.kafka.records import Received
 
 
 class EndedRequests(Protocol):
-    async def mark_ended(self, request_id: RequestId, ended_at: datetime) -> None:
+    async def mark_ended(self, request_id: RequestId, ended_at: datetime, state: EndState) -> None:
         """Note the end; the first one stays."""
         ...
 
@@ -23,4 +23,4 @@ class OnRequestCompleted:
     async def __call__(self, received: Received[RequestCompleted]) -> None:
         event = received.event
         if await self._requests.find(event.request_id) is not None:
-            await self._ended.mark_ended(event.request_id, event.completed_at)
+            await self._ended.mark_ended(event.request_id, event.completed_at, event.state)

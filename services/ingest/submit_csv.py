@@ -1,11 +1,10 @@
 """A CSV becomes a request: received, stored, committed, announced. Until the commit nothing is accepted."""
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
+from services.ingest.acceptance import Acceptance, Accepted
 from services.ingest.csv_upload import (
     Agreed,
     Announcements,
@@ -17,24 +16,15 @@ from services.ingest.csv_upload import (
     UploadBody,
     UploadObjects,
     Uploads,
-    UploadTooSlow,
 )
 from services.ingest.domain.csv_intake import CsvIntake, IntakeTerms
 from services.ingest.domain.options import SubmitOptions
 from services.ingest.domain.recipe_book import RecipeBook
 from services.ingest.domain.request_terms import Limits, lane_of, request_file
 from services.ingest.receive_csv import ReceivedCsv, fingerprint_of, receive_csv
-from shared.errors import DependencyAway
 from shared.events import Lane
 from shared.ids import RequestId
-from shared.request_files import RequestFile
 
-T = TypeVar("T")
-
-log = logging.getLogger(__name__)
-
-# An upload is swept only when it can no longer be committed: its commit has this long after the upload's time.
-COMMIT_GRACE: Final = timedelta(minutes=3)
 MAX_WARNINGS: Final = 100
 
 
@@ -46,14 +36,6 @@ class Terms(NamedTuple):
     recipes: RecipeBook
     upload_timeout: timedelta
     uploads_at_once: int
-
-
-class Accepted(NamedTuple):
-    """The request exists; `replayed` when it did before, under the same Idempotency-Key."""
-
-    request: RequestFile
-    notes: Notes
-    replayed: bool
 
 
 class DryRun(NamedTuple):
@@ -77,9 +59,8 @@ class SubmitCsv:
         now: Callable[[], datetime],
         new_id: Callable[[], RequestId],
     ) -> None:
-        self._uploads = uploads
+        self._acceptance = Acceptance(uploads, objects, announcements, timeout=terms.upload_timeout, now=now)
         self._objects = objects
-        self._announcements = announcements
         self._terms = terms
         self._now = now
         self._new_id = new_id
@@ -96,20 +77,14 @@ class SubmitCsv:
             self._receiving -= 1
 
     async def _submit(self, body: UploadBody, submitter: Submitter) -> Accepted | DryRun:
-        now = self._now()
-        upload = Upload(self._new_id(), submitter, now + self._terms.upload_timeout + COMMIT_GRACE)
-        earlier = await self._uploads.begin(upload, now)
-        if earlier is not None:
-            return await self._replay(earlier, body)
-        try:
-            stored = await self._in_time(self._store(upload, body))
-        except BaseException:
-            await self._clean_up(upload.request_id)
-            raise
+        begun = await self._acceptance.begin(self._new_id(), submitter)
+        if isinstance(begun, Agreed):
+            return await self._replay(begun, body)
+        stored = await self._acceptance.stored(begun, self._store(begun, body))
         if isinstance(stored, DryRun):
-            await self._clean_up(upload.request_id)
+            await self._acceptance.discard(begun)
             return stored
-        return await self._commit(stored, submitter)
+        return await self._acceptance.commit(stored, submitter)
 
     async def _store(self, upload: Upload, body: UploadBody) -> Agreed | DryRun:
         received = await receive_csv(body, self._new_intake, objects=self._objects, request_id=upload.request_id)
@@ -127,46 +102,10 @@ class SubmitCsv:
         await self._objects.put_request(request)
         return Agreed(request, received.fingerprint, _notes(received.intake))
 
-    async def _commit(self, agreed: Agreed, submitter: Submitter) -> Accepted:
-        request = agreed.request
-        try:
-            await self._uploads.accept(agreed, submitter)
-        except BaseException:
-            # Whether it was committed may be unknown, so the objects stay until the sweeper can tell.
-            await self._leave_to_sweeper(request.request_id)
-            raise
-        log.info("request accepted", extra={"request_id": request.request_id, "images": request.images_total})
-        self._announcements.announce_soon(request)
-        return Accepted(request, agreed.notes, replayed=False)
-
     async def _replay(self, earlier: Agreed, body: UploadBody) -> Accepted:
-        if await self._in_time(fingerprint_of(body)) != earlier.fingerprint:
+        if await self._acceptance.in_time(fingerprint_of(body)) != earlier.fingerprint:
             raise KeyMismatch
         return Accepted(earlier.request, earlier.notes, replayed=True)
-
-    async def _in_time(self, work: Awaitable[T]) -> T:
-        try:
-            async with asyncio.timeout(self._terms.upload_timeout.total_seconds()) as limit:
-                return await work
-        except TimeoutError as error:
-            if limit.expired():
-                raise UploadTooSlow from error
-            raise
-
-    async def _clean_up(self, request_id: RequestId) -> None:
-        """Remove what the upload wrote; what cannot be removed now is left to the sweeper."""
-        try:
-            await self._objects.remove(request_id)
-            await self._uploads.forget(request_id)
-        except DependencyAway as away:
-            log.warning("upload not cleaned up yet", extra={"request_id": request_id, "reason": str(away)})
-            await self._leave_to_sweeper(request_id)
-
-    async def _leave_to_sweeper(self, request_id: RequestId) -> None:
-        try:
-            await self._uploads.expire(request_id)
-        except DependencyAway as away:
-            log.warning("upload is swept when its time is over", extra={"request_id": request_id, "reason": str(away)})
 
     def _new_intake(self, options: SubmitOptions) -> CsvIntake:
         return CsvIntake(

@@ -1,4 +1,7 @@
-"""Finishes what a crash or an outage left undone: requests nobody heard of, objects of no request, deletions."""
+"""Finishes what a crash or an outage left undone.
+
+That is: requests and cancellations nobody heard of, objects of no request, deletions.
+"""
 
 import asyncio
 import logging
@@ -9,11 +12,12 @@ from typing import Final, Protocol
 
 from services.ingest.delete_request import DeletableRequests, DeleteRequest
 from shared.errors import DependencyAway
+from shared.events import CancelRequested
 from shared.ids import RequestId
 from shared.kafka.producer import Facts
 from shared.request_files import RequestFile
 from shared.stopping import pause
-from shared.topics import REQUESTS_ACCEPTED
+from shared.topics import REQUESTS_ACCEPTED, REQUESTS_PROGRESS
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +34,14 @@ class UnannouncedRequests(Protocol):
     def unannounced(
         self, accepted_before: datetime, *, limit: int, now: datetime
     ) -> AbstractAsyncContextManager[Sequence[RequestFile]]: ...
+
+
+class UnsaidCancellations(Protocol):
+    """As above, for cancellations."""
+
+    def unsaid_cancellations(
+        self, requested_before: datetime, *, limit: int, now: datetime
+    ) -> AbstractAsyncContextManager[Sequence[CancelRequested]]: ...
 
 
 class AbandonedUploads(Protocol):
@@ -52,6 +64,7 @@ class Sweeper:
         requests: UnannouncedRequests,
         facts: Facts,
         *,
+        cancellations: UnsaidCancellations,
         uploads: AbandonedUploads,
         deletions: DeletableRequests,
         delete: DeleteRequest,
@@ -60,6 +73,7 @@ class Sweeper:
         now: Callable[[], datetime],
     ) -> None:
         self._requests = requests
+        self._cancellations = cancellations
         self._uploads = uploads
         self._deletions = deletions
         self._delete = delete
@@ -71,10 +85,8 @@ class Sweeper:
     async def run(self, stop: asyncio.Event) -> None:
         """Sweep until stopped. A part that is away is waited for."""
         while not stop.is_set():
-            announced = await self._unless_away(self.announce)
-            removed = await self._unless_away(self.remove_abandoned)
-            deleted = await self._unless_away(self.finish_deletions)
-            if max(announced, removed, deleted) < BATCH:
+            steps = (self.announce, self.cancel, self.remove_abandoned, self.finish_deletions)
+            if max([await self._unless_away(step) for step in steps]) < BATCH:
                 await pause(stop, self._pause_seconds)
 
     async def announce(self) -> int:
@@ -85,6 +97,15 @@ class Sweeper:
                 await self._facts.publish(REQUESTS_ACCEPTED, *(request.accepted() for request in requests))
                 log.info("requests announced by the sweeper", extra={"count": len(requests)})
         return len(requests)
+
+    async def cancel(self) -> int:
+        """Say `cancel.requested` for requests of which it was not said; return how many there were."""
+        now = self._now()
+        async with self._cancellations.unsaid_cancellations(now - PATIENCE, limit=BATCH, now=now) as cancelled:
+            if cancelled:
+                await self._facts.publish(REQUESTS_PROGRESS, *cancelled)
+                log.info("cancellations said by the sweeper", extra={"count": len(cancelled)})
+        return len(cancelled)
 
     async def remove_abandoned(self) -> int:
         """Remove the objects of uploads that never became a request; return how many there were."""

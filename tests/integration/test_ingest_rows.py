@@ -1,7 +1,7 @@
 """What ingest needs of Postgres, on the fake and on the real one."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -9,9 +9,11 @@ import pytest
 from deploy.migrate import migrate
 from services.ingest.adapters.postgres_requests import PostgresRequests
 from services.ingest.adapters.postgres_uploads import PostgresUploads
+from services.ingest.cancel_request import Cancellation
 from services.ingest.csv_upload import Agreed, KeyInUse, Notes, Submitter, Upload, UploadTooSlow
 from services.ingest.delete_request import DoomedRequest
 from services.ingest.domain.findings import Finding
+from services.ingest.retry_request import Original
 from services.ingest.settings import IngestSettings
 from shared.errors import DependencyAway
 from shared.ids import LOCAL_OWNER, Owner, RequestId
@@ -151,9 +153,86 @@ async def test_a_chunk_belongs_to_the_trigger_that_claimed_it_first(rows: Rows) 
 async def test_a_request_that_ended_gives_no_chunk_away(rows: Rows) -> None:
     name = (await accepted(rows)).request_id
     await rows.claim(name, [0], FIRST)
-    await rows.mark_ended(name, NOON)
-    await rows.mark_ended(name, LATER)
+    await rows.mark_ended(name, NOON, "completed")
+    await rows.mark_ended(name, LATER, "completed")
     assert await rows.claim(name, [0, 1], FIRST) == []
+
+
+async def test_a_request_that_was_cancelled_gives_no_chunk_away(rows: Rows) -> None:
+    name = (await accepted(rows)).request_id
+    await rows.claim(name, [0], FIRST)
+    await rows.mark_cancelled(name, LOCAL_OWNER, NOON)
+    assert await rows.claim(name, [0, 1], FIRST) == []
+
+
+async def test_only_a_request_that_runs_is_cancelled_and_only_by_its_owner(rows: Rows) -> None:
+    name = (await accepted(rows)).request_id
+    assert await rows.mark_cancelled(name, Owner("other"), NOON) == "unknown"
+    assert await rows.mark_cancelled(new_id(), LOCAL_OWNER, NOON) == "unknown"
+    assert await rows.mark_cancelled(name, LOCAL_OWNER, NOON) == Cancellation(name, LOCAL_OWNER, NOON, "pending")
+    ended = (await accepted(rows)).request_id
+    await rows.mark_ended(ended, NOON, "cancelled")
+    assert await rows.mark_cancelled(ended, LOCAL_OWNER, NOON) == "ended"
+
+
+async def test_a_cancellation_keeps_its_first_moment_and_tells_what_it_came_to(rows: Rows) -> None:
+    name, late = (await accepted(rows)).request_id, (await accepted(rows)).request_id
+    for each in (name, late):
+        await rows.claim(each, [0], FIRST)
+        await rows.mark_cancelled(each, LOCAL_OWNER, NOON)
+    assert await rows.mark_cancelled(name, LOCAL_OWNER, LATER) == Cancellation(name, LOCAL_OWNER, NOON, "processing")
+    await rows.mark_ended(name, LATER, "cancelled")
+    assert await rows.mark_cancelled(name, LOCAL_OWNER, LATER) == Cancellation(name, LOCAL_OWNER, NOON, "cancelled")
+    await rows.mark_ended(late, LATER, "completed")
+    assert await rows.mark_cancelled(late, LOCAL_OWNER, LATER) == "ended"
+    await rows.mark_deleted(name, LOCAL_OWNER, LATER)
+    assert await rows.mark_cancelled(name, LOCAL_OWNER, LATER) == "unknown"
+
+
+async def test_a_cancellation_is_swept_until_it_was_said_and_not_when_it_is_new_or_over(rows: Rows) -> None:
+    name, ended = (await accepted(rows)).request_id, (await accepted(rows)).request_id
+    for each in (name, ended):
+        await rows.mark_cancelled(each, LOCAL_OWNER, NOON)
+    await rows.mark_ended(ended, NOON, "completed")
+
+    async def sweep(before: datetime, *, fails: bool = False) -> list[RequestId]:
+        async with rows.unsaid_cancellations(before, limit=10, now=LATER) as cancelled:
+            if fails:
+                raise DependencyAway("kafka", "no answer")
+            return [event.request_id for event in cancelled]
+
+    assert await sweep(NOON) == []
+    with pytest.raises(DependencyAway):
+        await sweep(LATER, fails=True)
+    assert await sweep(LATER) == [name]
+    assert await sweep(LATER) == []
+    said = (await accepted(rows)).request_id
+    await rows.mark_cancelled(said, LOCAL_OWNER, NOON)
+    await rows.mark_cancel_said([said], NOON)
+    assert await sweep(LATER) == []
+
+
+async def test_an_original_is_found_by_its_owner_until_it_is_deleted(rows: Rows) -> None:
+    request = await accepted(rows)
+    name = request.request_id
+    assert await rows.original(name, LOCAL_OWNER) == Original(request, has_ended=False)
+    assert await rows.original(name, Owner("other")) is None
+    await rows.mark_ended(name, NOON, "failed")
+    assert await rows.original(name, LOCAL_OWNER) == Original(request, has_ended=True)
+    await rows.mark_deleted(name, LOCAL_OWNER, NOON)
+    assert await rows.original(name, LOCAL_OWNER) is None
+
+
+async def test_a_name_is_taken_again_until_it_is_a_request(rows: Rows) -> None:
+    nobody = Submitter(LOCAL_OWNER, None)
+    name = new_id()
+    assert await rows.take(Upload(name, nobody, NOON))
+    assert await rows.take(Upload(name, nobody, LATER))
+    async with rows.abandoned(LATER, limit=10) as request_ids:
+        assert list(request_ids) == []
+    await rows.accept(Agreed(request_named(name), b"print", NOTES), nobody)
+    assert not await rows.take(Upload(name, nobody, LATER))
+    assert await rows.find(name) is not None
 
 
 async def test_a_request_restored_twice_is_there_once_and_counts_as_announced(rows: Rows) -> None:
@@ -168,7 +247,7 @@ async def test_a_request_restored_twice_is_there_once_and_counts_as_announced(ro
 async def test_only_a_request_that_has_ended_is_marked_and_only_by_its_owner(rows: Rows) -> None:
     name = (await accepted(rows)).request_id
     assert await rows.mark_deleted(name, LOCAL_OWNER, NOON) == "running"
-    await rows.mark_ended(name, NOON)
+    await rows.mark_ended(name, NOON, "completed")
     assert await rows.mark_deleted(name, Owner("other"), NOON) == "unknown"
     assert await rows.mark_deleted(new_id(), LOCAL_OWNER, NOON) == "unknown"
     assert [await rows.mark_deleted(name, LOCAL_OWNER, moment) for moment in (NOON, LATER)] == ["marked", "marked"]
@@ -181,7 +260,7 @@ async def test_a_request_that_is_marked_goes_with_its_key_and_no_other_does(rows
     await rows.claim(gone, [0], FIRST)
     await rows.remove_request(gone)
     assert await rows.find(gone) is not None
-    await rows.mark_ended(gone, NOON)
+    await rows.mark_ended(gone, NOON, "completed")
     await rows.mark_deleted(gone, LOCAL_OWNER, NOON)
     await rows.remove_request(gone)
     await rows.remove_request(gone)

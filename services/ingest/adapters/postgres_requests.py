@@ -5,7 +5,10 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from services.ingest.adapters.request_json import from_json, to_json
+from services.ingest.cancel_request import Cancellation, Cancelling, CancelState, cancel_requested
 from services.ingest.delete_request import DoomedRequest, Marking
+from services.ingest.retry_request import Original
+from shared.events import CancelRequested, EndState
 from shared.ids import Owner, RequestId
 from shared.kafka.records import Trigger
 from shared.postgres import Database, load_queries
@@ -36,9 +39,39 @@ class PostgresRequests:
             rows = await connection.fetch(_SQL["claim_chunks"], request_id, list(chunks), str(trigger))
         return sorted(row["chunk"] for row in rows)
 
-    async def mark_ended(self, request_id: RequestId, ended_at: datetime) -> None:
+    async def mark_ended(self, request_id: RequestId, ended_at: datetime, state: EndState) -> None:
         async with self._database.connection() as connection:
-            await connection.execute(_SQL["mark_ended"], request_id, ended_at)
+            await connection.execute(_SQL["mark_ended"], request_id, ended_at, state)
+
+    async def original(self, request_id: RequestId, owner: Owner) -> Original | None:
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_SQL["find_original"], request_id, owner)
+        return None if row is None else Original(from_json(row["request"]), has_ended=row["has_ended"])
+
+    async def mark_cancelled(self, request_id: RequestId, owner: Owner, now: datetime) -> Cancelling:
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_SQL["mark_cancelled"], request_id, owner, now)
+        if row is None:
+            return "unknown"
+        at: datetime | None = row["cancel_requested_at"]
+        if at is None or (row["has_ended"] and row["end_state"] != "cancelled"):
+            return "ended"
+        state: CancelState = "cancelled" if row["has_ended"] else "processing" if row["has_started"] else "pending"
+        return Cancellation(request_id, owner, at, state)
+
+    async def mark_cancel_said(self, request_ids: Sequence[RequestId], now: datetime) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(_SQL["mark_cancel_said"], list(request_ids), now)
+
+    @asynccontextmanager
+    async def unsaid_cancellations(
+        self, requested_before: datetime, *, limit: int, now: datetime
+    ) -> AsyncIterator[Sequence[CancelRequested]]:
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(_SQL["unsaid_cancellations"], requested_before, limit)
+            yield [cancel_requested(RequestId(row["request_id"]), Owner(row["owner"])) for row in rows]
+            if rows:
+                await connection.execute(_SQL["mark_cancel_said"], [row["request_id"] for row in rows], now)
 
     async def mark_announced(self, request_ids: Sequence[RequestId], now: datetime) -> None:
         async with self._database.connection() as connection:

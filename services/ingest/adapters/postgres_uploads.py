@@ -33,6 +33,13 @@ class PostgresUploads:
                 raise KeyInUse
         return None
 
+    async def take(self, upload: Upload) -> bool:
+        async with self._database.transaction() as connection:
+            if await connection.fetchval(_SQL["find_request"], upload.request_id) is not None:
+                return False
+            await connection.execute(_SQL["take_upload"], upload.request_id, upload.submitter.owner, upload.expires_at)
+        return True
+
     async def accept(self, agreed: Agreed, submitter: Submitter) -> None:
         request = agreed.request
         async with self._database.transaction() as connection:

@@ -1,11 +1,12 @@
 """The objects of requests: input, manifest, request.json."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Protocol
 
 from services.ingest.domain.manifest import ManifestChunk, read_manifest_chunk
 from shared.ids import RequestId
-from shared.object_keys import input_csv, manifest_chunk, request_object
+from shared.object_keys import failures_csv, input_csv, manifest_chunk, request_object, results
 from shared.object_store import ObjectMissing, ObjectWriter
 from shared.request_files import ManifestImage, RequestFile
 
@@ -16,6 +17,12 @@ class Objects(Protocol):
     async def put(self, bucket: str, key: str, data: bytes, *, content_type: str) -> None: ...
 
     async def get(self, bucket: str, key: str) -> bytes: ...
+
+    def stream(self, bucket: str, key: str) -> AsyncIterator[bytes]: ...
+
+    async def exists(self, bucket: str, key: str) -> bool: ...
+
+    async def copy(self, bucket: str, key: str, *, source_key: str) -> None: ...
 
     def writing(self, bucket: str, key: str, *, content_type: str) -> AbstractAsyncContextManager[ObjectWriter]: ...
 
@@ -54,8 +61,30 @@ class S3Requests:
         return None if body is None else RequestFile.model_validate_json(body)
 
     async def manifest_chunk(self, request_id: RequestId, chunk: int) -> list[ManifestImage] | None:
-        body = await self._found(manifest_chunk(request_id, chunk))
+        body = await self.manifest_body(request_id, chunk)
         return None if body is None else list(read_manifest_chunk(body))
+
+    async def manifest_body(self, request_id: RequestId, chunk: int) -> bytes | None:
+        return await self._found(manifest_chunk(request_id, chunk))
+
+    def results(self, request_id: RequestId) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        return aclosing(self._results(request_id))
+
+    async def has_results(self, request_id: RequestId) -> bool:
+        return await self._store.exists(self._bucket, results(request_id))
+
+    async def has_failures(self, request_id: RequestId) -> bool:
+        return await self._store.exists(self._bucket, failures_csv(request_id))
+
+    async def copy_input(self, request_id: RequestId, *, source: RequestId) -> None:
+        await self._store.copy(self._bucket, input_csv(request_id), source_key=input_csv(source))
+
+    async def _results(self, request_id: RequestId) -> AsyncGenerator[bytes, None]:
+        try:
+            async for piece in self._store.stream(self._bucket, results(request_id)):
+                yield piece
+        except ObjectMissing:
+            return
 
     async def _found(self, key: str) -> bytes | None:
         try:

@@ -2,10 +2,15 @@
 
 from typing import Any, NamedTuple
 
+from fastapi.responses import JSONResponse
+
+from services.ingest.acceptance import Accepted
+from services.ingest.cancel_request import Cancellation
 from services.ingest.domain.csv_intake import CsvIntake
 from services.ingest.domain.csv_text import UTF_16
 from services.ingest.domain.findings import Finding, Findings
-from services.ingest.submit_csv import Accepted, DryRun
+from services.ingest.submit_csv import DryRun
+from shared.events import rfc3339
 from shared.ids import RequestId
 from shared.request_files import CsvShape
 
@@ -23,7 +28,7 @@ def status_url(request_id: RequestId, urls: PublicUrls) -> str:
 
 
 def links(request_id: RequestId, urls: PublicUrls) -> dict[str, str | None]:
-    """Where a request is read and steered; the same names as in its status. What cannot be done is null."""
+    """Where a request that runs is read and steered; the same names as in its status. What cannot be done is null."""
     read = status_url(request_id, urls)
     return {
         "self": read,
@@ -31,7 +36,7 @@ def links(request_id: RequestId, urls: PublicUrls) -> dict[str, str | None]:
         "output_csv": f"{read}/output.csv",
         "failures_csv": f"{read}/failures.csv",
         "events": None,
-        "cancel": None,
+        "cancel": f"{urls.ingest.rstrip('/')}/v1/requests/{request_id}/cancel",
         "retry": None,
         "deliveries": f"{urls.notifier.rstrip('/')}/v1/requests/{request_id}/deliveries",
     }
@@ -42,6 +47,7 @@ def accepted_body(accepted: Accepted, urls: PublicUrls) -> dict[str, Any]:
     return {
         "request_id": request.request_id,
         "state": "pending",
+        "retry_of": request.retry_of,
         "rows": request.rows,
         "images_total": request.images_total,
         "carried_over": notes.carried_over,
@@ -50,6 +56,26 @@ def accepted_body(accepted: Accepted, urls: PublicUrls) -> dict[str, Any]:
         "warnings_total": notes.warnings_total,
         "status_url": status_url(request.request_id, urls),
         "links": links(request.request_id, urls),
+    }
+
+
+def accepted_answer(accepted: Accepted, urls: PublicUrls) -> JSONResponse:
+    """202 with what was accepted and where its status is."""
+    headers = {"Location": status_url(accepted.request.request_id, urls)}
+    if accepted.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return JSONResponse(accepted_body(accepted, urls), 202, headers)
+
+
+def cancelled_body(cancellation: Cancellation, urls: PublicUrls) -> dict[str, Any]:
+    request_id, _, requested_at, state = cancellation
+    known = links(request_id, urls)
+    return {
+        "request_id": request_id,
+        "state": state,
+        "cancel_requested_at": rfc3339(requested_at),
+        "status_url": status_url(request_id, urls),
+        "links": {**known, "cancel": None} if state == "cancelled" else known,
     }
 
 

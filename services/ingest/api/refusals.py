@@ -11,6 +11,7 @@ from services.ingest.csv_upload import (
     TooManyUploads,
     UploadTooSlow,
 )
+from services.ingest.retry_request import NothingToRetry, RequestRunning, ResultsGone, TooManyImages
 from shared.http.problems import Problem
 
 _RETRY: Final = {"Retry-After": "5"}
@@ -20,6 +21,10 @@ _PROBLEMS: Final[dict[type[SubmissionRefused], tuple[int, str, dict[str, str]]]]
     TooManyUploads: (503, "too-many-uploads", _RETRY),
     KeyInUse: (409, "idempotency-key-in-use", _RETRY),
     KeyMismatch: (422, "idempotency-key-mismatch", {}),
+    RequestRunning: (409, "request-running", {}),
+    NothingToRetry: (409, "nothing-to-retry", {}),
+    ResultsGone: (409, "results-gone", {}),
+    TooManyImages: (409, "too-many-images", {}),
 }
 
 

@@ -1,6 +1,5 @@
 """`POST /v1/requests`: a CSV in, a request out."""
 
-import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -8,16 +7,18 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.requests import ClientDisconnect
 
-from services.ingest.api.answers import PublicUrls, accepted_body, dry_run_body, status_url
+from services.ingest.acceptance import Accepted
+from services.ingest.api.answers import PublicUrls, accepted_answer, dry_run_body
 from services.ingest.api.body_stream import BodyStream
 from services.ingest.api.content_types import content_type_of, wants_csv
 from services.ingest.api.errors_csv import errors_csv
 from services.ingest.api.given_options import GivenOptions
+from services.ingest.api.idempotency_key import idempotency_key
 from services.ingest.api.refusals import problem_of
 from services.ingest.api.submit_document import answers, submission
 from services.ingest.api.upload_bodies import CsvBody, FormBody
 from services.ingest.csv_upload import CsvRefused, SubmissionRefused, Submitter, UploadBody
-from services.ingest.submit_csv import Accepted, DryRun, SubmitCsv
+from services.ingest.submit_csv import DryRun, SubmitCsv
 from shared.errors import DependencyAway
 from shared.http.callers import Auth, caller
 from shared.http.problems import Problem
@@ -25,8 +26,6 @@ from shared.trace_context import enter_trace
 
 # What a form may hold beside the file: boundaries, part headers and options.
 FORM_OVERHEAD_BYTES: Final = 256 * 1024
-
-_KEY: Final = re.compile(r"[!-~]{1,255}")
 
 
 class SubmitApi(NamedTuple):
@@ -62,7 +61,7 @@ def submit_router(submit: SubmitCsv, api: SubmitApi) -> APIRouter:
 async def _submitted(request: Request, submit: SubmitCsv, api: SubmitApi) -> Response:
     stream = _body_stream(request, api.max_upload_bytes)
     try:
-        submitter = Submitter(caller(api.auth)(), _idempotency_key(request))
+        submitter = Submitter(caller(api.auth)(), idempotency_key(request))
         outcome = await submit(_upload_body(request, stream, api), submitter)
     except ClientDisconnect:
         return Response(status_code=400)
@@ -80,10 +79,7 @@ async def _submitted(request: Request, submit: SubmitCsv, api: SubmitApi) -> Res
 def _answer(outcome: Accepted | DryRun, urls: PublicUrls) -> Response:
     if isinstance(outcome, DryRun):
         return JSONResponse(dry_run_body(outcome))
-    headers = {"Location": status_url(outcome.request.request_id, urls)}
-    if outcome.replayed:
-        headers["Idempotency-Replayed"] = "true"
-    return JSONResponse(accepted_body(outcome, urls), 202, headers)
+    return accepted_answer(outcome, urls)
 
 
 def _body_stream(request: Request, max_bytes: int) -> BodyStream:
@@ -104,10 +100,3 @@ def _upload_body(request: Request, stream: BodyStream, api: SubmitApi) -> Upload
     if content.charset is not None and "encoding" not in request.query_params:
         given.add("encoding", content.charset)
     return CsvBody(stream, given)
-
-
-def _idempotency_key(request: Request) -> str | None:
-    key = request.headers.get("idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
-        raise Problem(400, "invalid-idempotency-key", "An Idempotency-Key has 1 to 255 visible ASCII characters.")
-    return key

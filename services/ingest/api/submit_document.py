@@ -2,30 +2,17 @@
 
 from typing import Any
 
+from services.ingest.api.examples import ACCEPTED
 from services.ingest.domain.options import SubmitOptions
 from shared.http.callers import NO_KEY
 from shared.http.documented_problems import problem_answers
 
 _FILE = {"type": "string", "format": "binary"}
-_KEY = {
+IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "Submitting twice under one key is once: 1 to 255 visible ASCII characters.",
     "schema": {"type": "string", "maxLength": 255},
-}
-
-
-_ACCEPTED = {
-    "request_id": "7c1f0c1e-4c39-4f5e-9a53-3f0f6a3f6a10",
-    "state": "pending",
-    "rows": 60,
-    "images_total": 120,
-    "carried_over": 0,
-    "csv": {"encoding": "utf-8", "bom": False, "delimiter": ",", "line_ending": "\r\n"},
-    "warnings": [],
-    "warnings_total": 0,
-    "status_url": "https://pictures.example/v1/requests/7c1f0c1e-4c39-4f5e-9a53-3f0f6a3f6a10",
-    "links": {"self": "https://pictures.example/v1/requests/7c1f0c1e-4c39-4f5e-9a53-3f0f6a3f6a10"},
 }
 
 
@@ -35,7 +22,7 @@ def answers() -> dict[int | str, dict[str, Any]]:
         200: {"description": "With `dry_run`: what was found, and an estimate. Nothing was accepted."},
         202: {
             "description": "Accepted. `Location` is the status.",
-            "content": {"application/json": {"example": _ACCEPTED}},
+            "content": {"application/json": {"example": ACCEPTED}},
         },
         **problem_answers(
             {
@@ -57,7 +44,7 @@ def submission() -> dict[str, Any]:
     form = {"type": "object", "required": ["file"], "properties": {"file": _FILE, **options}}
     return {
         "parameters": [
-            _KEY,
+            IDEMPOTENCY_KEY,
             *(
                 {"name": name, "in": "query", "description": schema["description"], "schema": schema}
                 for name, schema in options.items()

@@ -44,7 +44,7 @@ def request_file(
     accepted_at: datetime,
 ) -> RequestFile:
     """Write down what was agreed about a CSV that was read to its end. Times have milliseconds, as in JSON."""
-    moment = accepted_at.replace(microsecond=accepted_at.microsecond // 1000 * 1000)
+    moment = _to_milliseconds(accepted_at)
     return RequestFile(
         request_id=request_id,
         owner=owner,
@@ -63,3 +63,20 @@ def request_file(
         callback_url=options.callback_url,
         metadata=options.metadata,
     )
+
+
+def retry_file(original: RequestFile, request_id: RequestId, *, limits: Limits, accepted_at: datetime) -> RequestFile:
+    """Write down what is agreed about a retry: the same images in the same chunks, on the terms of today."""
+    moment = _to_milliseconds(accepted_at)
+    changes = {
+        "request_id": request_id,
+        "retry_of": original.request_id,
+        "window": limits.window,
+        "accepted_at": moment,
+        "deadline_at": deadline_at(moment, original.images_total, base=limits.deadline),
+    }
+    return original.model_copy(update=changes)
+
+
+def _to_milliseconds(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

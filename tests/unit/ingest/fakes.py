@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
+from services.ingest.cancel_request import Cancellation, Cancelling, CancelState, cancel_requested
 from services.ingest.csv_upload import Agreed, KeyInUse, Submitter, Upload, UploadTooSlow
 from services.ingest.delete_request import DoomedRequest, Marking
 from services.ingest.deployer_files import recipe_book
@@ -15,9 +16,10 @@ from services.ingest.domain.earlier_outputs import PictureKey
 from services.ingest.domain.manifest import ManifestChunk
 from services.ingest.domain.options import SubmitOptions
 from services.ingest.domain.request_terms import Limits, request_file
+from services.ingest.retry_request import Original
 from services.ingest.url_judge import url_problem
 from shared.errors import DependencyAway
-from shared.events import Event
+from shared.events import CancelRequested, EndState, Event
 from shared.ids import LOCAL_OWNER, Owner, RequestId
 from shared.kafka.records import Trigger
 from shared.picture_urls import PictureUrls
@@ -118,6 +120,9 @@ class RequestsInMemory:
     ended: dict[RequestId, datetime] = field(default_factory=dict)
     released: dict[tuple[RequestId, int], Trigger] = field(default_factory=dict)
     deleted: dict[RequestId, datetime] = field(default_factory=dict)
+    cancelled: dict[RequestId, datetime] = field(default_factory=dict)
+    cancel_said: dict[RequestId, datetime] = field(default_factory=dict)
+    end_states: dict[RequestId, EndState] = field(default_factory=dict)
     is_away: bool = False
     after_commit: Callable[[], None] | None = None
 
@@ -130,6 +135,13 @@ class RequestsInMemory:
             raise KeyInUse
         self.uploads[upload.request_id] = upload
         return None
+
+    async def take(self, upload: Upload) -> bool:
+        self._answer()
+        if upload.request_id in self.requests:
+            return False
+        self.uploads[upload.request_id] = upload
+        return True
 
     async def accept(self, agreed: Agreed, submitter: Submitter) -> None:
         self._answer()
@@ -164,13 +176,49 @@ class RequestsInMemory:
 
     async def claim(self, request_id: RequestId, chunks: Sequence[int], trigger: Trigger) -> list[int]:
         self._answer()
-        if request_id in self.ended:
+        if request_id in self.ended or request_id in self.cancelled:
             return []
         return [chunk for chunk in chunks if self.released.setdefault((request_id, chunk), trigger) == trigger]
 
-    async def mark_ended(self, request_id: RequestId, ended_at: datetime) -> None:
+    async def mark_ended(self, request_id: RequestId, ended_at: datetime, state: EndState) -> None:
         self._answer()
-        self.ended.setdefault(request_id, ended_at)
+        if self.ended.setdefault(request_id, ended_at) is ended_at:
+            self.end_states.setdefault(request_id, state)
+
+    async def original(self, request_id: RequestId, owner: Owner) -> Original | None:
+        self._answer()
+        request = self._of(request_id, owner)
+        return None if request is None else Original(request, request_id in self.ended)
+
+    async def mark_cancelled(self, request_id: RequestId, owner: Owner, now: datetime) -> Cancelling:
+        self._answer()
+        if self._of(request_id, owner) is None:
+            return "unknown"
+        if request_id not in self.ended:
+            self.cancelled.setdefault(request_id, now)
+        elif request_id not in self.cancelled or self.end_states[request_id] != "cancelled":
+            return "ended"
+        has_started = any(place[0] == request_id for place in self.released)
+        state: CancelState = "cancelled" if request_id in self.ended else "processing" if has_started else "pending"
+        return Cancellation(request_id, owner, self.cancelled[request_id], state)
+
+    async def mark_cancel_said(self, request_ids: Sequence[RequestId], now: datetime) -> None:
+        self._answer()
+        for request_id in request_ids:
+            self.cancel_said.setdefault(request_id, now)
+
+    @asynccontextmanager
+    async def unsaid_cancellations(
+        self, requested_before: datetime, *, limit: int, now: datetime
+    ) -> AsyncIterator[Sequence[CancelRequested]]:
+        self._answer()
+        found = [
+            request_id
+            for request_id, requested_at in self.cancelled.items()
+            if requested_at < requested_before and request_id not in {*self.cancel_said, *self.ended}
+        ][:limit]
+        yield [cancel_requested(request_id, self.requests[request_id].owner) for request_id in found]
+        await self.mark_cancel_said(found, now)
 
     async def mark_deleted(self, request_id: RequestId, owner: Owner, now: datetime) -> Marking:
         self._answer()
@@ -222,6 +270,11 @@ class RequestsInMemory:
         for request_id in found:
             await self.forget(request_id)
 
+    def _of(self, request_id: RequestId, owner: Owner) -> RequestFile | None:
+        request = self.requests.get(request_id)
+        is_there = request is not None and request.owner == owner and request_id not in self.deleted
+        return request if is_there else None
+
     def _answer(self) -> None:
         if self.is_away:
             raise DependencyAway("postgres", "set away by a test")
@@ -260,6 +313,10 @@ class RecordedFacts:
 @dataclass
 class RecordedAnnouncements:
     announced: list[RequestId] = field(default_factory=list)
+    cancelled: list[CancelRequested] = field(default_factory=list)
+
+    def cancel_soon(self, cancelled: CancelRequested) -> None:
+        self.cancelled.append(cancelled)
 
     def announce_soon(self, request: RequestFile) -> None:
         self.announced.append(request.request_id)

@@ -157,6 +157,16 @@ async def test_a_request_that_ended_releases_nothing_more() -> None:
     assert planner.take_published() == []
 
 
+async def test_a_request_that_was_cancelled_releases_nothing_more_not_even_again() -> None:
+    planner = Planner()
+    await planner.accepted(offset=1)
+    planner.take_published()
+    await planner.rows.mark_cancelled(planner.request.request_id, planner.request.owner, NOON)
+    await planner.advanced(0, offset=5)
+    await planner.accepted(offset=1)
+    assert planner.take_published() == []
+
+
 async def test_a_completion_delivered_twice_ends_the_request_once() -> None:
     planner = Planner()
     await planner.completed(offset=1)

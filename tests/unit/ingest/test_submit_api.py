@@ -67,7 +67,7 @@ async def test_a_form_with_a_file_is_answered_with_202_and_where_to_look() -> No
         "output_csv": f"http://agg.example/v1/requests/{name}/output.csv",
         "failures_csv": f"http://agg.example/v1/requests/{name}/failures.csv",
         "events": None,
-        "cancel": None,
+        "cancel": f"http://in.example/v1/requests/{name}/cancel",
         "retry": None,
         "deliveries": f"http://note.example/v1/requests/{name}/deliveries",
     }

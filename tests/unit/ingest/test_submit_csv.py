@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from services.ingest.acceptance import Accepted
 from services.ingest.adapters.s3_requests import S3Requests
 from services.ingest.csv_upload import (
     CsvRefused,
@@ -22,7 +23,7 @@ from services.ingest.csv_upload import (
 from services.ingest.domain.csv_intake import IntakeTerms
 from services.ingest.domain.csv_rules import CsvRules
 from services.ingest.domain.options import SubmitOptions
-from services.ingest.submit_csv import Accepted, DryRun, SubmitCsv, Terms
+from services.ingest.submit_csv import DryRun, SubmitCsv, Terms
 from services.ingest.url_judge import url_problem
 from shared.errors import DependencyAway
 from shared.ids import LOCAL_OWNER, Owner, RequestId

@@ -3,13 +3,17 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from services.ingest.announcements import AT_ONCE, BackgroundAnnouncements
+from services.ingest.cancel_request import cancel_requested
 from services.ingest.csv_upload import Submitter, Upload
 from services.ingest.delete_request import DeleteRequest
 from services.ingest.sweeper import DELETION_PATIENCE, PATIENCE, Sweeper
+from shared.errors import DependencyAway
 from shared.events import RequestAccepted, RequestDeleted
 from shared.ids import LOCAL_OWNER, RequestId
-from shared.topics import REQUESTS_ACCEPTED, REQUESTS_DELETED
+from shared.topics import REQUESTS_ACCEPTED, REQUESTS_DELETED, REQUESTS_PROGRESS
 from tests.unit.ingest.fakes import NOON, REQUEST, RecordedFacts, RequestsInMemory, agreed
 from tests.waiting import until
 
@@ -38,6 +42,7 @@ class Swept:
         self.sweeper = Sweeper(
             self.rows,
             self.facts,
+            cancellations=self.rows,
             uploads=self.rows,
             deletions=self.rows,
             delete=DeleteRequest(self.rows, self.objects, self.facts, now=lambda: self.now),
@@ -107,6 +112,27 @@ async def test_an_upload_that_never_became_a_request_is_removed() -> None:
     assert await swept.sweeper.remove_abandoned() == 0
     assert swept.objects.removed == ["old"]
     assert list(swept.rows.uploads) == ["running"]
+
+
+async def test_a_cancellation_nobody_heard_of_is_said_once() -> None:
+    swept = Swept()
+    swept.rows.cancelled = {REQUEST: NOON}
+    swept.facts.is_away = True
+    with pytest.raises(DependencyAway):
+        await swept.sweeper.cancel()
+    swept.facts.is_away = False
+    assert await swept.sweeper.cancel() == 1
+    assert await swept.sweeper.cancel() == 0
+    assert swept.facts.events(REQUESTS_PROGRESS) == [cancel_requested(REQUEST, LOCAL_OWNER)]
+
+
+async def test_a_cancellation_that_was_just_made_or_has_come_to_its_end_is_not_swept() -> None:
+    swept = Swept()
+    swept.rows.cancelled = {REQUEST: swept.now - PATIENCE}
+    assert await swept.sweeper.cancel() == 0
+    swept.rows.cancelled = {REQUEST: NOON}
+    await swept.rows.mark_ended(REQUEST, NOON, "completed")
+    assert await swept.sweeper.cancel() == 0
 
 
 async def test_a_deletion_that_was_interrupted_is_finished_by_the_sweeper() -> None:

@@ -1,0 +1,18 @@
+"""The header Idempotency-Key."""
+
+import re
+from typing import Final
+
+from starlette.requests import Request
+
+from shared.http.problems import Problem
+
+_KEY: Final = re.compile(r"[!-~]{1,255}")
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The key, if one was given; a `Problem` with status 400 when it is none that can be kept."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise Problem(400, "invalid-idempotency-key", "An Idempotency-Key has 1 to 255 visible ASCII characters.")
+    return key
