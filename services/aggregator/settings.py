@@ -24,3 +24,12 @@ class AggregatorSettings(AuthSettings, KafkaSettings, PostgresSettings, S3Settin
     requests_in_flight: int = Field(
         default=8, ge=1, le=256, description="Requests that one finisher works on at once; large ones take a place long"
     )
+    stall_seconds: float = Field(
+        default=60.0, ge=1, le=86_400, description="A request that has not moved for so long is looked after"
+    )
+    source_patience_seconds: int = Field(
+        default=3600,
+        ge=0,
+        le=86_400,
+        description="Images of a source that wants to be left alone, or is away, wait at most so long, then they fail",
+    )

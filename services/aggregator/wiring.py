@@ -38,6 +38,7 @@ from services.aggregator.on_request_deleted import OnRequestDeleted
 from services.aggregator.request_end import RequestEnd
 from services.aggregator.request_images import RequestImages
 from services.aggregator.settings import AggregatorSettings
+from services.aggregator.watchdog_wiring import watchdog
 from shared.events import (
     CancelRequested,
     ChunkCompleted,
@@ -158,10 +159,7 @@ def _stream(parts: Parts) -> RoleParts:
 
 def _finisher(parts: Parts) -> RoleParts:
     settings, requests = parts.settings, parts.requests()
-    picture_url = parts.picture_urls.url
-    csvs = S3Outputs(parts.store, settings.s3_bucket_requests, parts.results, picture_url=picture_url)
-    images = RequestImages(requests, PostgresImages(parts.database))
-    end = RequestEnd(requests, parts.rows, parts.results, images=images, csvs=csvs, facts=parts.producer, now=now)
+    end = _end(parts, requests)
     progress: Handlers = {
         ChunkCompleted: OnChunkCompleted(requests, parts.results, end),
         CancelRequested: OnCancelRequested(requests, end),
@@ -185,8 +183,16 @@ def _finisher(parts: Parts) -> RoleParts:
             _consumer(parts, "completed", REQUESTS_COMPLETED, published, Handling(in_flight=flight)),
             _consumer(parts, "deleted", REQUESTS_DELETED, deleted, Handling(in_flight=1)),
             *dead_letter_roles(parts.connection, parts.producer, parts.database, now=now),
+            watchdog(settings, requests, parts.producer, database=parts.database, now=now).run,
         )
     )
+
+
+def _end(parts: Parts, requests: KnownRequests) -> RequestEnd:
+    picture_url = parts.picture_urls.url
+    csvs = S3Outputs(parts.store, parts.settings.s3_bucket_requests, parts.results, picture_url=picture_url)
+    images = RequestImages(requests, PostgresImages(parts.database))
+    return RequestEnd(requests, parts.rows, parts.results, images=images, csvs=csvs, facts=parts.producer, now=now)
 
 
 def _publisher(parts: Parts, requests: KnownRequests) -> CompletionPublisher:
