@@ -232,6 +232,10 @@ class Place:
             return await connection.fetchval(sql, *arguments)
 
     async def read(self, topic: Topic) -> list[Received[Event]]:
+        """The events of a topic, as `records` finds them."""
+        return [decode(record, topic.events) for record in await self.records(topic)]
+
+    async def records(self, topic: Topic) -> list[Record]:
         """Everything that a `read_committed` reader sees in a topic up to its end, in the order of each partition."""
         name = self.connection.topic(topic)
         consumer = AIOKafkaConsumer(
@@ -243,10 +247,10 @@ class Place:
         await consumer.start()
         try:
             ends = await consumer.end_offsets(consumer.assignment())
-            found: list[Received[Event]] = []
+            found: list[Record] = []
             while any([await consumer.position(partition) < end for partition, end in ends.items()]):
                 for items in (await consumer.getmany(timeout_ms=200)).values():
-                    found += [decode(_record(item), topic.events) for item in items]
+                    found += [_record(item) for item in items]
             return found
         finally:
             await consumer.stop()
