@@ -10,6 +10,16 @@ from shared.events import ImageProcessed
 IMAGES: Final = Counter(
     "pixelmill_processor_images", "Images with a result, by outcome and error code", ["outcome", "code"]
 )
+RETRIES: Final = Counter(
+    "pixelmill_processor_retries", "Images that are tried once more after a failure of their source", ["code"]
+)
+DEFERRALS: Final = Counter(
+    "pixelmill_processor_deferrals", "Images that wait without an attempt because their source is left alone", ["code"]
+)
+DEAD_LETTERS: Final = Counter("pixelmill_processor_dead_letters", "Images that were given up after all tries", ["code"])
+SUSPECTS: Final = Counter(
+    "pixelmill_processor_suspects", "Images that were run alone because a processor died while it worked on them"
+)
 STAGE_SECONDS: Final = Histogram(
     "pixelmill_processor_stage_seconds",
     "Seconds that one image spends in a stage (copy, fetch, codec, store), waiting for its turn included",
@@ -19,7 +29,7 @@ STAGE_SECONDS: Final = Histogram(
 SOURCE_BYTES: Final = Counter("pixelmill_processor_source_bytes", "Bytes of sources that became renditions")
 CODEC_PROCESSES_LOST: Final = Counter(
     "pixelmill_processor_codec_processes_lost",
-    "Codec processes that were ended for a late picture (late) or ended by themselves (died), and broken pools (pool)",
+    "Codec processes that used up the time of their picture (late), died (died), or did not answer (silent)",
     ["cause"],
 )
 STORED_BYTES: Final = Counter("pixelmill_processor_stored_bytes", "Bytes of renditions that were stored")

@@ -1,5 +1,6 @@
 """An image was requested: fetch it, make its renditions, store them, say what became of it.
 
+A picture's own fault fails it at once; its source's trouble sends it on to another try.
 What an earlier request already made is carried over: copied instead of fetched, as long as it is there.
 Safe to run twice: keys are deterministic and encoding is too, so a second run writes the same objects and says the
 same. One download, one decode and one object for each rendition serve all indexes that the event names.
@@ -16,10 +17,12 @@ from services.processor.domain.object_facts import as_metadata
 from services.processor.domain.outcome import carried_over, failed, succeeded
 from services.processor.domain.picture import EXTENSIONS, CompressedPicture, PictureFormat, Rendered
 from services.processor.metrics import count, stage
+from services.processor.suspension import Wakefulness
 from shared.errors import Permanent, Transient
 from shared.events import ImageProcessed, ImageRequested, SourceFacts, StoredRendition
 from shared.kafka.producer import Facts
 from shared.kafka.records import Received
+from shared.kafka.retry_tiers import tries_of
 from shared.recipes import Recipe
 from shared.topics import IMAGES_PROCESSED
 
@@ -45,8 +48,15 @@ class Images(KeptImages, Protocol):
         """Return when the object is acknowledged; raise `DependencyAway` when it cannot be."""
 
 
+class LaterTries(Protocol):
+    """What becomes of images whose source has trouble."""
+
+    async def after(self, received: Received[ImageRequested], error: Transient, *, duration_ms: int) -> None:
+        """Return when the record waits for its next try, or when its end was told."""
+
+
 class OnImageRequested:
-    """The handler. Whatever is wrong with the picture or its source becomes a result; nothing else is caught."""
+    """The handler. Whatever is wrong with the picture or its source is dealt with here; nothing else is caught."""
 
     def __init__(
         self,
@@ -55,21 +65,29 @@ class OnImageRequested:
         images: Images,
         facts: Facts,
         *,
+        later_tries: LaterTries,
+        wakefulness: Wakefulness,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sources = sources
         self._codec = codec
         self._images = images
         self._facts = facts
+        self._later_tries = later_tries
+        self._wakefulness = wakefulness
         self._clock = clock
 
     async def __call__(self, received: Received[ImageRequested]) -> None:
-        requested = received.event
+        requested, attempt = received.event, tries_of(received.headers).made + 1
         started = self._clock()
         try:
-            result = await self._carried_over(requested, started) or await self._served(requested, started)
-        except (Permanent, Transient) as error:
-            result = failed(requested, error, duration_ms=self._since(started))
+            copied = await self._carried_over(requested, started)
+            result = copied or await self._served(requested, started, attempt=attempt)
+        except Permanent as error:
+            result = failed(requested, error, attempts=attempt, duration_ms=self._since(started))
+        except Transient as error:
+            await self._later_tries.after(received, error, duration_ms=self._since(started))
+            return
         await self._facts.publish(IMAGES_PROCESSED, result)
         count(result)
 
@@ -83,15 +101,22 @@ class OnImageRequested:
         renditions = [copy.rendition for copy in copies]
         return carried_over(requested, copies[0].source, renditions, duration_ms=self._since(started))
 
-    async def _served(self, requested: ImageRequested, started: float) -> ImageProcessed:
+    async def _served(self, requested: ImageRequested, started: float, *, attempt: int) -> ImageProcessed:
         async with AsyncExitStack() as held:
             with stage("fetch"):
                 source = await held.enter_async_context(self._sources.fetched(requested.url))
-            with stage("codec"):
+            with stage("codec"), self._wakefulness.uninterrupted():
                 picture = await held.enter_async_context(self._codec.compressed(source, requested.recipe))
             with stage("store"):
                 stored = [await self._stored(requested, rendered, picture.source) for rendered in picture.renditions]
-        return succeeded(requested, picture.source, stored, note=picture.note, duration_ms=self._since(started))
+        return succeeded(
+            requested,
+            picture.source,
+            stored,
+            note=picture.note,
+            attempts=attempt,
+            duration_ms=self._since(started),
+        )
 
     async def _stored(self, requested: ImageRequested, rendered: Rendered, source: SourceFacts) -> StoredRendition:
         key = key_of(requested, name=rendered.name, extension=EXTENSIONS[rendered.format])

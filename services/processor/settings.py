@@ -25,12 +25,27 @@ class ProcessorSettings(KafkaSettings, S3Settings, FetchSettings, ProcessSetting
         default_factory=_cores, ge=1, le=256, description="Processes that decode and encode (default: the cores)"
     )
     codec_timeout_seconds: float = Field(
-        default=20.0, gt=0, le=600, description="A picture that takes longer to decode and encode is given up"
+        default=20.0,
+        gt=0,
+        le=600,
+        description="Processor time that one picture may take to be decoded and encoded; with more it fails",
     )
     codec_memory_bytes: int = Field(
         default=2 * 1024**3,
         ge=512 * 1024**2,
         description="Address space of one codec process, in bytes; a picture that needs more fails",
+    )
+    source_patience_seconds: int = Field(
+        default=3600,
+        ge=0,
+        le=86_400,
+        description="Images of a source that wants to be left alone, or is away, wait at most so long, then they fail",
+    )
+    circuit_failures: int = Field(
+        default=10, ge=1, le=1000, description="Failures of a source host in a row after which it is left alone"
+    )
+    circuit_open_seconds: float = Field(
+        default=30.0, ge=1, le=600, description="Longest time between two tries of a source host that is left alone"
     )
     images_in_flight: int = Field(
         default=16, ge=1, le=1024, description="Images that one process works on at the same time"

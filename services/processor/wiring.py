@@ -1,29 +1,41 @@
 """Wiring of the processor: adapters, handler, run. What decodes and encodes may be another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
+
+from fastapi import FastAPI
 
 from services.processor.adapters.codec_processes import CodecProcesses
 from services.processor.adapters.http_source import HttpSource
+from services.processor.adapters.ledger_folder import LedgerFolder
 from services.processor.adapters.room import Room
 from services.processor.adapters.s3_images import S3Images
+from services.processor.adopting_records import AdoptingRecords
+from services.processor.another_try import AnotherTry
+from services.processor.careful import Careful
 from services.processor.codec.pool import CodecPool, PoolLimits
+from services.processor.domain.host_policy import HostLimits, HostPolicy
 from services.processor.on_image_requested import Codec, OnImageRequested
+from services.processor.polite_sources import PoliteSources
 from services.processor.settings import ProcessorSettings
+from services.processor.suspension import Wakefulness
 from shared.events import ImageRequested
 from shared.http.app import Probe, service_app
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer, Handling
 from shared.kafka.producer import EventProducer
-from shared.kafka.source import kafka_records
+from shared.kafka.retry_tiers import RetryTiers
+from shared.kafka.source import KafkaRecords, kafka_records
 from shared.object_store import open_object_store
 from shared.process import http_role, run_roles
 from shared.safe_http import SafeClient
-from shared.topics import IMAGES_REQUESTED_BULK, IMAGES_REQUESTED_EXPRESS
+from shared.topics import IMAGES_DLT, IMAGES_REQUESTED_BULK, IMAGES_REQUESTED_EXPRESS, IMAGES_RETRY
 
 NAME = "processor"
+SOURCE = f"pixelmill/{NAME}"
 
 S = TypeVar("S", bound=ProcessorSettings)
 
@@ -41,7 +53,7 @@ async def codec_processes(settings: ProcessorSettings) -> AsyncIterator[OpenedCo
     """The codec that compresses: processes of its own, ended with the context."""
     limits = PoolLimits(
         processes=settings.codec_processes,
-        timeout_seconds=settings.codec_timeout_seconds,
+        cpu_seconds=settings.codec_timeout_seconds,
         memory_bytes=settings.codec_memory_bytes,
     )
     pool = CodecPool(limits)
@@ -61,32 +73,51 @@ async def run_with(open_codec: OpenCodec[S], settings: S, stop: asyncio.Event) -
     connection = KafkaConnection(settings)
     async with AsyncExitStack() as opened:
         codec = await opened.enter_async_context(open_codec(settings))
-        producer = EventProducer(connection, f"pixelmill/{NAME}")
+        producer = EventProducer(connection, SOURCE)
         opened.push_async_callback(producer.stop)
         store = open_object_store(settings)
         opened.callback(store.close)
         client = SafeClient(settings.fetch_policy())
         opened.push_async_callback(client.close)
+        ledger = LedgerFolder(settings.pixelmill_home / NAME, slots=settings.images_in_flight)
+        opened.callback(ledger.close)
 
-        images = S3Images(store, settings.s3_bucket_images)
-        sources = HttpSource(client, max_bytes=settings.max_source_bytes, room=Room(settings.source_memory_bytes))
-        handler = OnImageRequested(sources, codec, images, producer)
-        consumer = _consumer(connection, handler, producer, settings)
+        wakefulness = Wakefulness()
+        await opened.enter_async_context(wakefulness.beating())
+
+        images, sources = S3Images(store, settings.s3_bucket_images), _sources(client, wakefulness, settings)
+        tiers = RetryTiers(IMAGES_RETRY, IMAGES_DLT, producer, source=SOURCE, now=_now)
+        later = AnotherTry(tiers, producer, patience=timedelta(seconds=settings.source_patience_seconds), now=_now)
+        handler = OnImageRequested(sources, codec, images, producer, later_tries=later, wakefulness=wakefulness)
+        consumer = Consumer(
+            AdoptingRecords(_records(connection), ledger.adopt),
+            handlers={ImageRequested: Careful(handler, ledger, later)},
+            dead_letters=producer,
+            retries=tiers,
+            handling=Handling(in_flight=settings.images_in_flight, span=settings.images_span),
+        )
         probes: dict[str, Probe] = {"kafka": producer.probe, "s3": images.probe, "codec": codec.probe}
-        app = service_app(NAME, probes, debug=settings.pixelmill_env == "dev")
-        await run_roles(stop, consumer.run, http_role(app, settings))
+        await run_roles(stop, consumer.run, http_role(_app(probes, settings), settings))
 
 
-def _consumer(
-    connection: KafkaConnection, handler: OnImageRequested, producer: EventProducer, settings: ProcessorSettings
-) -> Consumer:
-    return Consumer(
-        kafka_records(
-            connection,
-            group=connection.group(NAME, "images"),
-            topics=[IMAGES_REQUESTED_EXPRESS, IMAGES_REQUESTED_BULK],
-        ),
-        handlers={ImageRequested: handler},
-        dead_letters=producer,
-        handling=Handling(in_flight=settings.images_in_flight, span=settings.images_span),
+def _app(probes: Mapping[str, Probe], settings: ProcessorSettings) -> FastAPI:
+    return service_app(NAME, probes, debug=settings.pixelmill_env == "dev")
+
+
+def _records(connection: KafkaConnection) -> KafkaRecords:
+    topics = [IMAGES_REQUESTED_EXPRESS, IMAGES_REQUESTED_BULK, *IMAGES_RETRY]
+    return kafka_records(connection, group=connection.group(NAME, "images"), topics=topics)
+
+
+def _sources(client: SafeClient, wakefulness: Wakefulness, settings: ProcessorSettings) -> PoliteSources:
+    fetching = HttpSource(client, max_bytes=settings.max_source_bytes, room=Room(settings.source_memory_bytes))
+    limits = HostLimits(
+        failures=settings.circuit_failures,
+        longest_open_seconds=settings.circuit_open_seconds,
+        longest_quiet_seconds=settings.source_patience_seconds,
     )
+    return PoliteSources(fetching, HostPolicy(limits), wakefulness)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -5,9 +5,11 @@ import hashlib
 import io
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import uuid4
 
 import httpx2
@@ -136,10 +138,11 @@ class Place:
         return answer.status_code == 200
 
 
-def environment_for(stack: StackForTests) -> dict[str, str]:
+def environment_for(stack: StackForTests, home: Path) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         **stack.environment(),
+        "PIXELMILL_HOME": str(home),
         "KAFKA_TOPIC_PREFIX": f"processor-{uuid4().hex[:8]}.",
         "KAFKA_SESSION_TIMEOUT_SECONDS": "6",
         "HTTP_PORT": str(free_port()),
@@ -153,11 +156,29 @@ def settings_from(environment: Mapping[str, str]) -> ProcessorSettings:
     return ProcessorSettings.model_validate(fields)
 
 
+def answer_of(path: str, asked_before: int) -> web.Response:
+    """What a page says, the first time and later."""
+    if path.startswith("/broken-twice") and asked_before < 2:
+        return web.Response(status=500)
+    if path.startswith("/busy-once") and asked_before == 0:
+        return web.Response(status=429, headers={"Retry-After": "2"})
+    if path.startswith("/broken"):
+        return web.Response(status=500) if path == "/broken.jpg" else picture("/cup.jpg")
+    return picture("/cup.jpg" if path.startswith("/busy-once") else path)
+
+
+def picture(path: str) -> web.Response:
+    body = PAGES.get(path)
+    return web.Response(status=404) if body is None else web.Response(body=body, content_type="image/jpeg")
+
+
 @asynccontextmanager
 async def pages() -> AsyncIterator[str]:
+    asked: Counter[str] = Counter()
+
     async def page(request: web.Request) -> web.Response:
-        body = PAGES.get(request.path)
-        return web.Response(status=404) if body is None else web.Response(body=body, content_type="image/jpeg")
+        asked[request.path] += 1
+        return answer_of(request.path, asked[request.path] - 1)
 
     app = web.Application()
     app.router.add_get("/{path:.*}", page)
@@ -171,8 +192,8 @@ async def pages() -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def place(stack: StackForTests) -> AsyncIterator[Place]:
-    environment = environment_for(stack)
+async def place(stack: StackForTests, tmp_path: Path) -> AsyncIterator[Place]:
+    environment = environment_for(stack, tmp_path)
     settings = settings_from(environment)
     connection = KafkaConnection(settings)
     store = open_object_store(settings)

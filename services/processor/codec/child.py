@@ -1,15 +1,58 @@
-"""How a codec process is set up before its first picture."""
+"""What a codec process is: set up once, then one picture after another until its parent is gone."""
 
 import ctypes
+import logging
 import os
 import resource
 import signal
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Final, Literal
+
+from services.processor.codec.compress import compress
+from services.processor.codec.job import Compressed, Job, Refused
+
+log = logging.getLogger(__name__)
+
+READY: Final = "ready"
 
 _PR_SET_PDEATHSIG: Final = 1
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _KEPT_BYTES: Final = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A job and the processor time that it may take."""
+
+    job: Job
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A mistake of the codec's own, which one picture found."""
+
+    error: str
+
+
+Answer = Compressed | Refused | Failed
+Hears = Literal["ready"] | Answer
+"""What a parent may receive."""
+
+
+def serve(connection: "Connection[Hears, Task]", parent_pid: int, memory_bytes: int) -> None:
+    """Be a codec process. A task that takes more processor time than it may ends the process by SIGPROF."""
+    prepare(parent_pid, memory_bytes)
+    connection.send(READY)
+    while (task := _next(connection)) is not None:
+        # The time of this process alone, and only while it runs: a process that is stopped or starved is not late.
+        signal.setitimer(signal.ITIMER_PROF, task.cpu_seconds)
+        answer = _answer(compress, task.job)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        connection.send(answer)
 
 
 def prepare(parent_pid: int, memory_bytes: int) -> None:
@@ -18,8 +61,9 @@ def prepare(parent_pid: int, memory_bytes: int) -> None:
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         os._exit(0)  # the parent died before the line above
-    # The pool ends a picture that is late with SIGTERM, which must not wait for a decoder to return.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    # Whoever stops the parent's group means the parent, which still wants its pictures.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     # Large buffers stay with the process; giving them back and faulting them in again costs a fifth of the time.
@@ -29,6 +73,16 @@ def prepare(parent_pid: int, memory_bytes: int) -> None:
     os.putenv("RAYON_NUM_THREADS", "1")
 
 
-def answer() -> int:
-    """Prove that this process works, with its id."""
-    return os.getpid()
+def _next(connection: "Connection[Hears, Task]") -> Task | None:
+    try:
+        return connection.recv()
+    except (EOFError, OSError):
+        return None
+
+
+def _answer(work: Callable[[Job], Compressed | Refused], job: Job) -> Answer:
+    try:
+        return work(job)
+    except Exception as error:
+        log.exception("codec failed on a picture")
+        return Failed(repr(error))

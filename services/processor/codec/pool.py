@@ -2,119 +2,163 @@
 
 import asyncio
 import logging
-import os
-from collections.abc import Callable
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
-from typing import Any, Final, TypeVar
+from typing import Final
 
-from pebble import ProcessExpired, ProcessPool
-
-from services.processor.codec.child import answer, prepare
-from services.processor.codec.compress import compress
+from services.processor.codec.child import Answer, Failed, Task
 from services.processor.codec.job import Compressed, Job, Refused
+from services.processor.codec.process import CodecProcess, Died
+from services.processor.company import Company
 from services.processor.metrics import CODEC_PROCESSES_LOST
 from shared.errors import DependencyAway, Permanent
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 DEPENDENCY: Final = "codec"
-_ANSWER_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """`tasks_per_process`: a process is replaced after so many pictures, which ends what leaks."""
+    """`cpu_seconds` is the processor time that a picture may take; only a broken process is silent much longer.
+
+    `tasks_per_process`: a process is replaced after so many pictures, which ends what leaks.
+    """
 
     processes: int
-    timeout_seconds: float
+    cpu_seconds: float
     memory_bytes: int
     tasks_per_process: int = 500
+    silent_factor: float = 6.0
+    ready_seconds: float = 30.0
+
+    @property
+    def silent_seconds(self) -> float:
+        """Wall-clock time after which a process is given up."""
+        return self.cpu_seconds * self.silent_factor
+
+
+class _Lost(Exception):
+    """The process was lost, for a reason that need not be the picture's; the code is for when it is."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
 
 
 class CodecPool:
-    """Runs jobs in processes. A broken pool is replaced; what was in it is reported as `DependencyAway`."""
+    """Runs jobs in processes, each in one of its own.
+
+    A picture whose process died, or never answered, is tried once more while nothing else runs: what killed the
+    process may have been someone else. Using up the processor time is the picture's own doing.
+    """
 
     def __init__(self, limits: PoolLimits) -> None:
         self._limits = limits
-        self._pool = self._new_pool()
-        self._has_answered = False
+        self._company = Company()
+        self._places = asyncio.Semaphore(limits.processes)
+        self._idle: list[CodecProcess] = []
         self._ending: set[asyncio.Task[None]] = set()
 
     async def compress(self, job: Job) -> Compressed:
-        """Do one job. Raises `Permanent` with the picture's fault, `DependencyAway` when the pool is broken."""
+        """Do one job. Raises `Permanent` with the picture's fault, `DependencyAway` when no process can be had."""
         try:
-            result = await self._run(compress, job, timeout=self._limits.timeout_seconds)
-        except TimeoutError as error:
-            CODEC_PROCESSES_LOST.labels("late").inc()
-            raise Permanent("codec_timeout", "The picture takes too long to decode and encode.") from error
-        except ProcessExpired as error:
-            CODEC_PROCESSES_LOST.labels("died").inc()
-            log.warning("codec process died", extra={"exit_code": error.exitcode})
-            raise Permanent("codec_crash", "The picture brought its codec process down.") from error
-        except (DependencyAway, asyncio.CancelledError):
-            raise
-        # The codec returns what it knows to be the picture's fault; anything else is a bug that one picture found.
-        except Exception as error:
-            log.exception("codec failed on a picture")
-            raise Permanent("codec_crash", "The picture brought its codec process down.") from error
-        if isinstance(result, Refused):
-            raise Permanent(result.code, result.message)
-        return result
+            async with self._company.together():
+                answer = await self._done(job)
+        except _Lost:
+            answer = await self._done_alone(job)
+        if isinstance(answer, Refused):
+            raise Permanent(answer.code, answer.message)
+        # The codec says what it knows to be the picture's fault; anything else is a bug that one picture found.
+        if isinstance(answer, Failed):
+            log.error("codec failed on a picture", extra={"reason": answer.error})
+            raise _crash()
+        return answer
 
     async def probe(self) -> None:
-        """Raise `DependencyAway` unless a process has answered since the pool was made."""
-        if not self._pool.active:
-            self._replace(self._pool)
-        if not self._has_answered:
-            try:
-                await self._run(answer, timeout=_ANSWER_SECONDS)
-            except (TimeoutError, ProcessExpired) as error:
-                raise DependencyAway(DEPENDENCY, "no codec process answers") from error
-            self._has_answered = True
+        """Raise `DependencyAway` unless a process is at work or one can be had."""
+        if not self._places.locked():
+            async with self._process():
+                return
 
     async def close(self) -> None:
         """End all processes, whatever they do."""
-        self._end(self._pool)
+        while self._idle:
+            self._end(self._idle.pop())
         await asyncio.gather(*self._ending)
 
-    async def _run(self, function: Callable[..., T], *arguments: Any, timeout: float) -> T:
-        pool = self._pool
+    async def _done_alone(self, job: Job) -> Answer:
         try:
-            future = pool.schedule(function, args=arguments, timeout=timeout)
-            return await asyncio.wrap_future(future)
-        except (BrokenProcessPool, RuntimeError) as error:
-            if pool.active:
+            async with self._company.alone():
+                return await self._done(job)
+        except _Lost as lost:
+            raise Permanent(lost.code, lost.message) from lost
+
+    async def _done(self, job: Job) -> Answer:
+        async with self._process() as process:
+            try:
+                return await process.do(Task(job, self._limits.cpu_seconds), seconds=self._limits.silent_seconds)
+            except TimeoutError as error:
+                CODEC_PROCESSES_LOST.labels("silent").inc()
+                log.warning("codec process was silent for too long", extra={"codec_pid": process.pid})
+                raise _Lost(*_TOO_LONG) from error
+            except Died as died:
+                raise _ending_of(died) from died
+
+    @asynccontextmanager
+    async def _process(self) -> AsyncIterator[CodecProcess]:
+        """Hold a process that is ready; it is kept for others only if it did not disappoint."""
+        async with self._places:
+            process = self._taken()
+            try:
+                await self._ready(process)
+                yield process
+            except BaseException:
+                self._end(process)
                 raise
-            self._replace(pool)
-            raise DependencyAway(DEPENDENCY, "the pool of codec processes broke and was replaced") from error
+            if process.tasks < self._limits.tasks_per_process:
+                self._idle.append(process)
+            else:
+                self._end(process)
 
-    def _replace(self, broken: ProcessPool) -> None:
-        if self._pool is broken:
-            CODEC_PROCESSES_LOST.labels("pool").inc()
-            log.error("codec pool broke, a new one takes its place")
-            self._pool = self._new_pool()
-            self._has_answered = False
-            self._end(broken)
+    def _taken(self) -> CodecProcess:
+        while self._idle:
+            process = self._idle.pop()
+            if process.is_alive:
+                return process
+            CODEC_PROCESSES_LOST.labels("died").inc()
+            self._end(process)
+        try:
+            return CodecProcess(self._limits.memory_bytes)
+        except OSError as error:
+            raise DependencyAway(DEPENDENCY, f"no process can be started ({error.strerror})") from error
 
-    def _end(self, pool: ProcessPool) -> None:
-        ending = asyncio.create_task(asyncio.to_thread(_ended, pool))
+    async def _ready(self, process: CodecProcess) -> None:
+        try:
+            await process.be_ready(seconds=self._limits.ready_seconds)
+        except (TimeoutError, Died) as error:
+            raise DependencyAway(DEPENDENCY, str(error) or "a new codec process does not answer") from error
+
+    def _end(self, process: CodecProcess) -> None:
+        ending = asyncio.create_task(process.kill())
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
-    def _new_pool(self) -> ProcessPool:
-        return ProcessPool(
-            max_workers=self._limits.processes,
-            max_tasks=self._limits.tasks_per_process,
-            initializer=prepare,
-            initargs=(os.getpid(), self._limits.memory_bytes),
-            context=get_context("spawn"),
-        )
+
+_TOO_LONG: Final = ("codec_timeout", "The picture takes too long to decode and encode.")
+_CRASHED: Final = ("codec_crash", "The picture brought its codec process down.")
 
 
-def _ended(pool: ProcessPool) -> None:
-    pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it without types
-    pool.join()
+def _crash() -> Permanent:
+    return Permanent(*_CRASHED)
+
+
+def _ending_of(died: Died) -> Permanent | _Lost:
+    if died.ran_out_of_time:
+        CODEC_PROCESSES_LOST.labels("late").inc()
+        return Permanent(*_TOO_LONG)
+    CODEC_PROCESSES_LOST.labels("died").inc()
+    log.warning("codec process died", extra={"exit_code": died.exit_code})
+    return _Lost(*_CRASHED)

@@ -8,7 +8,6 @@ from shared.events import ImageError, ImageProcessed, ImageRequested, Note, Sour
 from shared.image_errors import ImageErrorCode
 
 NO_ATTEMPT = 0
-FIRST_ATTEMPT = 1
 
 
 def succeeded(
@@ -17,10 +16,13 @@ def succeeded(
     renditions: Sequence[StoredRendition],
     *,
     note: Note | None,
+    attempts: int,
     duration_ms: int,
 ) -> ImageProcessed:
     """All renditions are stored; the result serves every index of the request's chunk with this URL."""
-    return _result(requested, source=source, renditions=renditions, note=note, duration_ms=duration_ms)
+    return _result(
+        requested, source=source, renditions=renditions, note=note, attempts=attempts, duration_ms=duration_ms
+    )
 
 
 def carried_over(
@@ -37,9 +39,11 @@ def carried_over(
     )
 
 
-def failed(requested: ImageRequested, error: Permanent | Transient, *, duration_ms: int) -> ImageProcessed:
+def failed(
+    requested: ImageRequested, error: Permanent | Transient, *, attempts: int, duration_ms: int
+) -> ImageProcessed:
     """The image fails with the error's code and message."""
-    return _result(requested, error=as_image_error(error), duration_ms=duration_ms)
+    return _result(requested, error=as_image_error(error), attempts=attempts, duration_ms=duration_ms)
 
 
 def as_image_error(error: Permanent | Transient) -> ImageError:
@@ -55,7 +59,7 @@ def _result(
     renditions: Sequence[StoredRendition] = (),
     note: Note | None = None,
     error: ImageError | None = None,
-    attempts: int = FIRST_ATTEMPT,
+    attempts: int,
     duration_ms: int,
 ) -> ImageProcessed:
     return ImageProcessed(

@@ -1,16 +1,19 @@
 """Stand-ins for what the handler needs, written by hand."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Literal
 
 from services.processor.codec.memory_file import MemoryFile
 from services.processor.domain.picture import CompressedPicture, PictureFormat, Rendered
 from shared.errors import DependencyAway, Permanent, Transient
-from shared.events import CarryOver, Event, ImageProcessed, ImageRequested, SourceFacts
+from shared.events import CarryOver, Event, ImageProcessed, ImageRequested, SourceFacts, rfc3339
 from shared.ids import LOCAL_OWNER, RequestId
 from shared.kafka.records import Received, Trigger
+from shared.kafka.retry_tiers import ATTEMPT, FIRST_FAILED_AT, Reason
 from shared.recipes import Recipe, Rendition
 from shared.topics import Topic
 
@@ -24,6 +27,9 @@ def requested(
     renditions: tuple[Rendition, ...] = (Rendition(name="compressed"),),
     carry_over: CarryOver | None = None,
     request_id: RequestId = REQUEST,
+    attempts_made: int = 0,
+    first_failed_at: datetime | None = None,
+    offset: int = 7,
 ) -> Received[ImageRequested]:
     event = ImageRequested(
         request_id=request_id,
@@ -37,7 +43,10 @@ def requested(
         recipe=Recipe(name="default", renditions=renditions),
         carry_over=carry_over,
     )
-    return Received(event, Trigger("images.requested.express.v1", 0, 7))
+    headers = {ATTEMPT: str(attempts_made)} if attempts_made else {}
+    if first_failed_at is not None:
+        headers[FIRST_FAILED_AT] = rfc3339(first_failed_at)
+    return Received(event, Trigger("images.requested.express.v1", 0, offset), headers)
 
 
 @dataclass
@@ -45,12 +54,14 @@ class FakeSources:
     """Sources by URL; an error is raised instead of a source."""
 
     answers: Mapping[str, bytes | Permanent | Transient]
+    meanwhile: Callable[[], None] = lambda: None
     held: int = 0
     fetches: int = 0
 
     @asynccontextmanager
     async def fetched(self, url: str) -> AsyncIterator[MemoryFile]:
         self.fetches += 1
+        self.meanwhile()
         answer = self.answers[url]
         if isinstance(answer, Exception):
             raise answer
@@ -68,11 +79,13 @@ class FakeCodec:
     """Makes of every source the words `<rendition> of <source>`, as WebP."""
 
     error: Permanent | DependencyAway | None = None
+    meanwhile: Callable[[], None] = lambda: None
     runs: int = 0
 
     @asynccontextmanager
     async def compressed(self, source: MemoryFile, recipe: Recipe) -> AsyncIterator[CompressedPicture]:
         self.runs += 1
+        self.meanwhile()
         if self.error is not None:
             raise self.error
         facts = SourceFacts(
@@ -132,3 +145,32 @@ class FakeFacts:
         for event in events:
             assert isinstance(event, ImageProcessed)
             self.published.append((topic, event))
+
+
+Step = Literal["retry", "defer", "give up"]
+
+
+@dataclass
+class FakeTiers:
+    """What became of records that did not work out: the step, the code and after how long."""
+
+    steps: list[tuple[Step, str, timedelta]] = field(default_factory=list)
+
+    async def retry(self, received: Received[Event], reason: Reason, *, after: timedelta) -> None:
+        self.steps.append(("retry", reason.code, after))
+
+    async def defer(self, received: Received[Event], reason: Reason, *, after: timedelta) -> None:
+        self.steps.append(("defer", reason.code, after))
+
+    async def give_up(self, received: Received[Event], reason: Reason) -> None:
+        self.steps.append(("give up", reason.code, timedelta(0)))
+
+
+class ManualClock:
+    """Shows what it is set to."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now

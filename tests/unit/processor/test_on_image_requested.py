@@ -2,18 +2,34 @@
 
 import itertools
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.processor.another_try import AnotherTry
 from services.processor.on_image_requested import OnImageRequested
+from services.processor.suspension import Wakefulness
 from shared.errors import DependencyAway, Permanent, Transient
 from shared.events import ImageError, ImageProcessed, ImageRequested
 from shared.kafka.records import Received
 from shared.recipes import Rendition
 from shared.topics import IMAGES_PROCESSED
-from tests.unit.processor.fakes import REQUEST, URL, FakeCodec, FakeFacts, FakeImages, FakeSources, requested
+from tests.unit.processor.fakes import (
+    REQUEST,
+    URL,
+    FakeCodec,
+    FakeFacts,
+    FakeImages,
+    FakeSources,
+    FakeTiers,
+    ManualClock,
+    requested,
+)
 
 SECOND = 1.0
+NOON = datetime(2027, 1, 1, 12, tzinfo=UTC)
+PATIENCE = timedelta(hours=1)
+TOO_SLOW = Transient("timeout", "Too slow.")
 
 
 class House:
@@ -24,8 +40,19 @@ class House:
         self.codec = FakeCodec()
         self.images = FakeImages()
         self.facts = FakeFacts()
+        self.tiers = FakeTiers()
+        self.now = NOON
+        self.clock = ManualClock()
         clock = itertools.count(0.0, SECOND)
-        self.handler = OnImageRequested(self.sources, self.codec, self.images, self.facts, clock=lambda: next(clock))
+        self.handler = OnImageRequested(
+            self.sources,
+            self.codec,
+            self.images,
+            self.facts,
+            later_tries=AnotherTry(self.tiers, self.facts, patience=PATIENCE, now=lambda: self.now),
+            wakefulness=Wakefulness(self.clock),
+            clock=lambda: next(clock),
+        )
 
     async def result(self, received: Received[ImageRequested]) -> ImageProcessed:
         await self.handler(received)
@@ -63,17 +90,71 @@ async def test_every_rendition_of_the_recipe_is_stored() -> None:
     assert list(house.images.stored) == [f"{REQUEST}/0/compressed.webp", f"{REQUEST}/0/small.webp"]
 
 
-@pytest.mark.parametrize(
-    "error",
-    [Permanent("http_404", "The server answered with status 404."), Transient("timeout", "Too slow.")],
-)
-async def test_a_source_that_fails_is_a_failed_result_at_once(error: Permanent | Transient) -> None:
-    house = House({URL: error})
+async def test_a_source_that_will_never_work_is_a_failed_result_at_once() -> None:
+    house = House({URL: Permanent("http_404", "The server answered with status 404.")})
     result = await house.result(requested(2))
     assert (result.outcome, result.attempts) == ("failed", 1)
-    assert result.error is not None
-    assert (result.error.code, result.error.message) == (error.code, error.message)
+    assert result.error == ImageError(code="http_404", message="The server answered with status 404.")
     assert (result.source, result.renditions, house.images.stored) == (None, (), {})
+    assert house.tiers.steps == []
+
+
+@pytest.mark.parametrize(("made", "seconds"), [(0, 1), (1, 2), (2, 4)])
+async def test_a_source_that_has_trouble_is_tried_again_later_and_says_nothing_yet(made: int, seconds: int) -> None:
+    house = House({URL: TOO_SLOW})
+    await house.handler(requested(attempts_made=made, first_failed_at=NOON))
+    assert house.tiers.steps == [("retry", "timeout", timedelta(seconds=seconds))]
+    assert house.facts.published == []
+
+
+async def test_the_fourth_failure_is_the_last_a_dead_letter_and_a_failed_result() -> None:
+    house = House({URL: TOO_SLOW})
+    result = await house.result(requested(attempts_made=3, first_failed_at=NOON))
+    assert house.tiers.steps == [("give up", "timeout", timedelta(0))]
+    assert (result.outcome, result.attempts) == ("failed", 4)
+    assert result.error == ImageError(code="timeout", message="Too slow.")
+
+
+async def test_an_image_that_is_given_up_twice_says_the_same_twice() -> None:
+    house = House({URL: TOO_SLOW})
+    last = requested(attempts_made=3, first_failed_at=NOON)
+    first = await house.result(last)
+    assert await house.result(last) == first
+    assert [step for step, *_ in house.tiers.steps] == ["give up", "give up"]
+
+
+async def test_a_success_after_failures_tells_how_many_attempts_it_took() -> None:
+    house = House()
+    result = await house.result(requested(attempts_made=2, first_failed_at=NOON))
+    assert (result.outcome, result.attempts) == ("succeeded", 3)
+
+
+async def test_a_source_that_wants_to_be_left_alone_is_while_patience_lasts() -> None:
+    busy = Transient("http_429", "Busy.", retry_after_seconds=90, defers=True)
+    house = House({URL: busy})
+    await house.handler(requested())
+    await house.handler(requested(attempts_made=3, first_failed_at=NOON - PATIENCE + timedelta(seconds=7)))
+    assert house.tiers.steps == [
+        ("defer", "http_429", timedelta(seconds=90)),
+        ("defer", "http_429", timedelta(seconds=7)),
+    ]
+    assert house.facts.published == []
+
+
+async def test_patience_ends_in_a_dead_letter_and_a_result_with_the_attempts_that_were_made() -> None:
+    house = House({URL: Transient("http_429", "Busy.", defers=True)})
+    result = await house.result(requested(attempts_made=1, first_failed_at=NOON - PATIENCE))
+    assert house.tiers.steps == [("give up", "http_429", timedelta(0))]
+    assert (result.outcome, result.attempts) == ("failed", 1)
+
+
+async def test_a_codec_that_was_late_while_the_processor_stood_still_is_nobodys_result() -> None:
+    house = House()
+    house.codec.error = Permanent("codec_timeout", "Too long.")
+    house.codec.meanwhile = lambda: setattr(house.clock, "now", 60.0)
+    with pytest.raises(DependencyAway):
+        await house.handler(requested())
+    assert house.facts.published == []
 
 
 async def test_a_picture_that_the_codec_refuses_is_a_failed_result() -> None:

@@ -4,8 +4,11 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +24,9 @@ from tests.unit.processor.pictures import encoded, photo, slow_jpeg
 from tests.waiting import until
 
 MEBIBYTE = 1024 * 1024
-LIMITS = PoolLimits(processes=1, timeout_seconds=60, memory_bytes=2048 * MEBIBYTE)
+SOME_SCANS = 300
+"""Some seconds of decoding."""
+LIMITS = PoolLimits(processes=1, cpu_seconds=60, memory_bytes=2048 * MEBIBYTE)
 
 
 @pytest.fixture
@@ -36,6 +41,14 @@ def job(data: bytes) -> Iterator[Job]:
     with MemoryFile("source") as source, MemoryFile("output") as output:
         source.write(data)
         yield Job(source.shared, 60_000_000, (Order("keep", 50, output.shared),))
+
+
+@pytest.fixture
+async def stopped_soon() -> AsyncIterator[CodecPool]:
+    """A pool that gives a process up after two seconds of silence."""
+    made = CodecPool(replace(LIMITS, cpu_seconds=20, silent_factor=0.1))
+    yield made
+    await made.close()
 
 
 async def made(pool: CodecPool, data: bytes) -> Compressed:
@@ -62,6 +75,29 @@ def processor_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+async def process_at_work() -> int:
+    """The codec process of this one that uses its processor now."""
+    before = {process: processor_seconds(process) for process in codec_processes(os.getpid())}
+
+    def at_work() -> int:
+        now = codec_processes(os.getpid())
+        return next((one for one in now if processor_seconds(one) > before.setdefault(one, 0.0) + 0.8), 0)
+
+    found = await until(at_work, what="a codec process works on a picture")
+    assert isinstance(found, int)
+    return found
+
+
+async def killed_at_work() -> None:
+    at_work = await process_at_work()
+    os.kill(at_work, signal.SIGKILL)
+    await until(partial(is_gone, at_work), what="the killed process is gone")
+
+
+def is_gone(process: int) -> bool:
+    return process not in codec_processes(os.getpid())
+
+
 async def test_a_picture_is_compressed_in_another_process(pool: CodecPool) -> None:
     with MemoryFile("source") as source, MemoryFile("output") as output:
         source.write(encoded(photo(), "JPEG", quality=95))
@@ -77,7 +113,7 @@ async def test_what_the_codec_refuses_is_permanent(pool: CodecPool) -> None:
 
 
 async def test_a_picture_that_hangs_is_killed_while_its_neighbours_finish() -> None:
-    pool = CodecPool(PoolLimits(processes=2, timeout_seconds=1.5, memory_bytes=LIMITS.memory_bytes))
+    pool = CodecPool(PoolLimits(processes=2, cpu_seconds=1.0, memory_bytes=LIMITS.memory_bytes))
     bomb, picture = slow_jpeg(), encoded(photo(), "JPEG", quality=95)
     lost = processes_lost("late")
     try:
@@ -94,25 +130,74 @@ async def test_a_picture_that_hangs_is_killed_while_its_neighbours_finish() -> N
         await pool.close()
 
 
-async def test_a_killed_process_harms_its_picture_alone_and_is_replaced(pool: CodecPool) -> None:
+async def test_a_picture_whose_process_was_killed_is_made_all_the_same(pool: CodecPool) -> None:
     await pool.probe()
-    bomb, picture = slow_jpeg(), encoded(photo(), "JPEG", quality=95)
     lost = processes_lost("died")
-    hanging = asyncio.create_task(made(pool, bomb))
-    waiting = asyncio.create_task(made(pool, picture))
-    (victim,) = codec_processes(os.getpid())
-    idle = processor_seconds(victim)
-    await until(lambda: processor_seconds(victim) > idle + 0.2, what="the codec works on the picture")
-    os.kill(victim, signal.SIGKILL)
-    with pytest.raises(Permanent) as raised:
-        await hanging
-    assert raised.value.code == "codec_crash"
+    working = asyncio.create_task(made(pool, slow_jpeg(scans=SOME_SCANS)))
+    waiting = asyncio.create_task(made(pool, encoded(photo(), "JPEG", quality=95)))
+    await killed_at_work()
+    assert isinstance(await working, Compressed)
     assert isinstance(await waiting, Compressed)
     assert processes_lost("died") == lost + 1
 
 
+async def test_a_picture_whose_process_dies_twice_fails_and_runs_alone_the_second_time() -> None:
+    pool = CodecPool(replace(LIMITS, processes=2))
+    try:
+        await pool.probe()
+        crashing = asyncio.create_task(made(pool, slow_jpeg()))
+        await killed_at_work()
+        waiting = asyncio.create_task(made(pool, encoded(photo(), "JPEG", quality=95)))
+        await killed_at_work()
+        with pytest.raises(Permanent) as raised:
+            await crashing
+        assert raised.value.code == "codec_crash"
+        assert isinstance(await waiting, Compressed)
+    finally:
+        await pool.close()
+
+
+async def test_a_stopped_process_is_replaced_and_its_picture_made(stopped_soon: CodecPool) -> None:
+    pool, lost = stopped_soon, processes_lost("silent")
+    await pool.probe()
+    (process,) = codec_processes(os.getpid())
+    os.kill(process, signal.SIGSTOP)
+    assert isinstance(await made(pool, encoded(photo(), "JPEG", quality=95)), Compressed)
+    assert processes_lost("silent") == lost + 1
+    await until(lambda: process not in codec_processes(os.getpid()), what="the stopped process is gone")
+
+
+async def test_a_process_that_was_stopped_for_less_than_that_goes_on() -> None:
+    pool = CodecPool(replace(LIMITS, cpu_seconds=1.0, silent_factor=60))
+    try:
+        await pool.probe()
+        (process,) = codec_processes(os.getpid())
+        os.kill(process, signal.SIGSTOP)
+        working = asyncio.create_task(made(pool, encoded(photo(), "JPEG", quality=95)))
+        began = time.monotonic()
+        await until(lambda: time.monotonic() > began + 1.2, what="more time has passed than a picture may take")
+        os.kill(process, signal.SIGCONT)
+        assert isinstance(await working, Compressed)
+        assert process in codec_processes(os.getpid())
+    finally:
+        await pool.close()
+
+
+async def test_a_picture_that_makes_its_processes_stop_takes_too_long(stopped_soon: CodecPool) -> None:
+    pool = stopped_soon
+    await pool.probe()
+    working = asyncio.create_task(made(pool, slow_jpeg()))
+    for _ in range(2):
+        at_work = await process_at_work()
+        os.kill(at_work, signal.SIGSTOP)
+        await until(partial(is_gone, at_work), what="the stopped process is gone")
+    with pytest.raises(Permanent) as raised:
+        await working
+    assert raised.value.code == "codec_timeout"
+
+
 async def test_a_picture_that_needs_too_much_memory_fails_alone() -> None:
-    pool = CodecPool(PoolLimits(processes=1, timeout_seconds=60, memory_bytes=256 * MEBIBYTE))
+    pool = CodecPool(PoolLimits(processes=1, cpu_seconds=60, memory_bytes=256 * MEBIBYTE))
     try:
         large = encoded(Image.new("RGB", (7000, 7000)), "PNG", compress_level=1)
         with pytest.raises(Permanent) as raised:
@@ -123,22 +208,45 @@ async def test_a_picture_that_needs_too_much_memory_fails_alone() -> None:
         await pool.close()
 
 
-async def test_a_broken_pool_is_a_part_away_until_it_is_replaced(pool: CodecPool) -> None:
+async def test_a_process_that_died_idle_is_replaced_unnoticed(pool: CodecPool) -> None:
     await pool.probe()
     (idle,) = codec_processes(os.getpid())
     os.kill(idle, signal.SIGKILL)
-    picture = encoded(photo(), "JPEG", quality=95)
-
-    async def works() -> bool:
-        try:
-            await made(pool, picture)
-        except DependencyAway:
-            return False
-        return idle not in codec_processes(os.getpid())
-
-    await until(works, what="the pool works again")
+    assert isinstance(await made(pool, encoded(photo(), "JPEG", quality=95)), Compressed)
     await pool.probe()
-    await until(lambda: len(codec_processes(os.getpid())) == 1, what="the broken pool's processes are gone")
+    assert idle not in codec_processes(os.getpid())
+
+
+async def test_a_process_that_never_gets_ready_is_a_part_away() -> None:
+    pool = CodecPool(replace(LIMITS, ready_seconds=0.0))
+    try:
+        with pytest.raises(DependencyAway):
+            await made(pool, encoded(photo(), "JPEG", quality=95))
+        with pytest.raises(DependencyAway):
+            await pool.probe()
+    finally:
+        await pool.close()
+
+
+async def test_a_picture_that_is_dropped_takes_its_process_along(pool: CodecPool) -> None:
+    await pool.probe()
+    dropped = asyncio.create_task(made(pool, slow_jpeg()))
+    at_work = await process_at_work()
+    dropped.cancel()
+    await until(partial(is_gone, at_work), what="nobody works on it any more")
+    assert isinstance(await made(pool, encoded(photo(), "JPEG", quality=95)), Compressed)
+
+
+async def test_a_process_is_replaced_after_its_share_of_pictures() -> None:
+    pool = CodecPool(replace(LIMITS, tasks_per_process=2))
+    try:
+        used = set()
+        for _ in range(4):
+            await made(pool, encoded(photo(), "JPEG", quality=95))
+            used |= set(codec_processes(os.getpid()))
+        assert len(used) == 2
+    finally:
+        await pool.close()
 
 
 def test_a_job_that_was_given_up_writes_into_nobody_elses_file() -> None:
@@ -165,7 +273,7 @@ async def test_no_codec_process_outlives_a_killed_parent() -> None:
         assert parent.stdout is not None
         await parent.stdout.readline()
         children = codec_processes(parent.pid)
-        assert len(children) == 2
+        assert children
     finally:
         parent.kill()
         await parent.communicate()
@@ -185,7 +293,7 @@ import asyncio
 from services.processor.codec.pool import CodecPool, PoolLimits
 
 async def main():
-    pool = CodecPool(PoolLimits(processes=2, timeout_seconds=9, memory_bytes=2**31))
+    pool = CodecPool(PoolLimits(processes=2, cpu_seconds=9, memory_bytes=2**31))
     await pool.probe()
     print("ready", flush=True)
     await asyncio.Event().wait()

@@ -1,21 +1,24 @@
 """Several renditions of one picture, made by the real codec from one download and one decode."""
 
 import io
+from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
 import pytest
 from PIL import Image
 
 from services.processor.adapters.codec_processes import CodecProcesses
+from services.processor.another_try import AnotherTry
 from services.processor.codec.compress import compress
 from services.processor.codec.decode import Decoded, decode
 from services.processor.codec.job import Compressed, Job
 from services.processor.on_image_requested import OnImageRequested
+from services.processor.suspension import Wakefulness
 from shared.events import ImageProcessed
 from shared.recipes import Rendition
 from tests.pictures.metrics import largest_alpha_difference, psnr
 from tests.pictures.sources import as_seen
-from tests.unit.processor.fakes import REQUEST, URL, FakeFacts, FakeImages, FakeSources, requested
+from tests.unit.processor.fakes import REQUEST, URL, FakeFacts, FakeImages, FakeSources, FakeTiers, requested
 from tests.unit.processor.pictures import MAX_PIXELS, OutputFormat, compressed, corners, encoded, near, photo
 
 COMPRESSED = Rendition(name="compressed")
@@ -52,7 +55,10 @@ class House:
         self.images = FakeImages()
         self.facts = FakeFacts()
         codec = CodecProcesses(self.pool, max_pixels=MAX_PIXELS)
-        self.handler = OnImageRequested(self.sources, codec, self.images, self.facts)
+        another_try = AnotherTry(FakeTiers(), self.facts, patience=timedelta(hours=1), now=lambda: datetime.now(UTC))
+        self.handler = OnImageRequested(
+            self.sources, codec, self.images, self.facts, later_tries=another_try, wakefulness=Wakefulness()
+        )
 
     async def make(self, *renditions: Rendition) -> ImageProcessed:
         await self.handler(requested(3, renditions=renditions))

@@ -1,0 +1,135 @@
+"""The ledger of suspects: a folder that all processors of a machine share.
+
+`in-flight/` has a file for each living processor, in which it notes what it has in hand. A processor that starts, or is
+assigned partitions, adopts the files of the dead: what they had in hand is a suspect from then on, a small file in
+`suspects/` that says how many processors have died of it.
+"""
+
+import asyncio
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from services.processor.adapters.in_flight_file import InFlightFile, lines_of_the_dead
+from shared.errors import DependencyAway
+from shared.kafka.records import Trigger
+
+log = logging.getLogger(__name__)
+
+# Longer than any topic of images keeps its records: whoever is older will never come.
+_KEPT_SECONDS: Final = 8 * 86_400
+# Adopting takes milliseconds. Only a processor that was stopped in the middle of it takes longer.
+ADOPTING_SECONDS: Final = 5.0
+_STEP_SECONDS: Final = 0.02
+_SEPARATOR: Final = "@"
+
+
+class LedgerFolder:
+    """A ledger on disk. Without a folder that can be written there is none: nothing is noted, nobody is a suspect."""
+
+    def __init__(self, home: Path, *, slots: int, adopting_seconds: float = ADOPTING_SECONDS) -> None:
+        self._suspects_folder = home / "suspects"
+        self._in_flight_folder = home / "in-flight"
+        self._adopting = home / "adopting.lock"
+        self._adopting_seconds = adopting_seconds
+        self._suspects: dict[str, int] = {}
+        self._file: InFlightFile | None = None
+        try:
+            for folder in (self._suspects_folder, self._in_flight_folder):
+                folder.mkdir(parents=True, exist_ok=True)
+            self._file = InFlightFile(self._in_flight_folder, slots=slots)
+        except OSError as error:
+            log.warning("no ledger of suspects: its folder cannot be written", extra={"reason": str(error)})
+
+    def deaths_of(self, trigger: Trigger) -> int | None:
+        return self._suspects.get(_name(trigger)) if self._suspects else None
+
+    @contextmanager
+    def working_on(self, trigger: Trigger, *, deaths_if_last: int = 0) -> Iterator[None]:
+        if self._file is None:
+            yield
+            return
+        place, is_over = self._file.take(f"{_name(trigger)} {deaths_if_last}"), True
+        try:
+            yield
+        except DependencyAway:
+            raise
+        except Exception:
+            # A bug, which ends this process: the record stays noted, as if the process had been killed.
+            is_over = False
+            raise
+        finally:
+            if is_over:
+                self._file.free(place)
+
+    def clear(self, trigger: Trigger) -> None:
+        name = _name(trigger)
+        self._suspects.pop(name, None)
+        try:
+            (self._suspects_folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("a suspect was not cleared", extra={"reason": str(error)})
+
+    async def adopt(self) -> None:
+        """Make suspects of what dead processors had in hand, and learn who else is one."""
+        if self._file is None:
+            return
+        try:
+            await asyncio.to_thread(self._adopt)
+        except OSError as error:
+            log.warning("dead processors were not looked at", extra={"reason": str(error)})
+
+    def close(self) -> None:
+        """Leave nothing behind but what is still suspected."""
+        if self._file is not None:
+            self._file.close()
+
+    def _adopt(self) -> None:
+        with _locked(self._adopting, seconds=self._adopting_seconds):
+            for path, lines in lines_of_the_dead(self._in_flight_folder):
+                for line in lines:
+                    self._suspect(*line.split())
+                path.unlink()
+                if lines:
+                    log.warning("a processor died with records in hand", extra={"suspects": len(lines)})
+            self._suspects = dict(self._read_suspects())
+
+    def _suspect(self, name: str, deaths: str) -> None:
+        """Write it as a whole or not at all. A second time changes nothing: a line says the sum, not one more."""
+        path, written = self._suspects_folder / name, self._suspects_folder / f".{name}"
+        written.write_text(deaths)
+        written.replace(path)
+
+    def _read_suspects(self) -> Iterator[tuple[str, int]]:
+        for path in self._suspects_folder.iterdir():
+            if time.time() - path.stat().st_mtime > _KEPT_SECONDS:
+                path.unlink()
+            elif not path.name.startswith("."):
+                deaths = path.read_text()
+                yield path.name, int(deaths) if deaths.isdecimal() else 0
+
+
+@contextmanager
+def _locked(path: Path, *, seconds: float) -> Iterator[None]:
+    """Hold the lock of a file. Go on without it when somebody holds it for too long: then both read the same."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(_STEP_SECONDS)
+        yield
+    finally:
+        os.close(file)
+
+
+def _name(trigger: Trigger) -> str:
+    return _SEPARATOR.join(map(str, trigger))

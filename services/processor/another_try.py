@@ -1,0 +1,66 @@
+"""What becomes of an image that did not work out: it is tried later, or it is given up and laid among the dead letters.
+
+An image that is given up is a dead letter first and a result then. A crash in between repeats both, and readers take
+both twice. The other way round a crash could leave a failed image that no dead letter tells of.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from services.processor.domain.outcome import as_image_error, failed
+from services.processor.domain.retry_policy import Defer, GiveUp, Retry, next_step
+from services.processor.metrics import DEAD_LETTERS, DEFERRALS, RETRIES, count
+from shared.errors import Permanent, Transient
+from shared.events import Event, ImageRequested
+from shared.kafka.producer import Facts
+from shared.kafka.records import Received
+from shared.kafka.retry_tiers import Reason, tries_of
+from shared.topics import IMAGES_PROCESSED
+
+
+class Tiers(Protocol):
+    """Where records wait for their next try. Each method raises `DependencyAway` when it cannot be known."""
+
+    async def retry(self, received: Received[Event], reason: Reason, *, after: timedelta) -> None: ...
+
+    async def defer(self, received: Received[Event], reason: Reason, *, after: timedelta) -> None: ...
+
+    async def give_up(self, received: Received[Event], reason: Reason) -> None: ...
+
+
+class AnotherTry:
+    """Sends images on to their next try, for as many tries and as long as the rules allow."""
+
+    def __init__(self, tiers: Tiers, facts: Facts, *, patience: timedelta, now: Callable[[], datetime]) -> None:
+        self._tiers = tiers
+        self._facts = facts
+        self._patience = patience
+        self._now = now
+
+    async def after(self, received: Received[ImageRequested], error: Transient, *, duration_ms: int) -> None:
+        """Return when the record waits for its next try, or when its end was told."""
+        tries, code = tries_of(received.headers), as_image_error(error).code
+        failing_for = tries.failing_for(self._now())
+        step = next_step(error, made=tries.made, failing_for=failing_for, patience=self._patience)
+        match step:
+            case Retry(after):
+                await self._tiers.retry(received, error, after=after)
+                RETRIES.labels(code).inc()
+            case Defer(after):
+                await self._tiers.defer(received, error, after=after)
+                DEFERRALS.labels(code).inc()
+            case GiveUp():
+                attempts = tries.made if error.defers else tries.made + 1
+                await self.give_up(received, error, attempts=attempts, duration_ms=duration_ms)
+
+    async def give_up(
+        self, received: Received[ImageRequested], error: Permanent | Transient, *, attempts: int, duration_ms: int
+    ) -> None:
+        """Return when the dead letter and the failed result are acknowledged."""
+        result = failed(received.event, error, attempts=attempts, duration_ms=duration_ms)
+        assert result.error is not None, "a failed result names its error"
+        await self._tiers.give_up(received, result.error)
+        await self._facts.publish(IMAGES_PROCESSED, result)
+        DEAD_LETTERS.labels(result.error.code).inc()
+        count(result)

@@ -1,0 +1,86 @@
+"""Images that were in the hands of a processor when it died are not blamed for that, and not trusted either.
+
+Each of them, a suspect, is worked on while nothing else is. A processor that dies then has died of it. After three
+such deaths the image is given up without another try: `internal_error`, for it was a processor of ours that could not
+bear it; its codec, which has processes of its own, did not even die.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from typing import Final, Protocol
+
+from services.processor.company import Company
+from services.processor.metrics import SUSPECTS
+from shared.errors import Permanent
+from shared.events import ImageRequested
+from shared.kafka.records import Received, Trigger
+from shared.kafka.retry_tiers import tries_of
+
+log = logging.getLogger(__name__)
+
+MOST_DEATHS: Final = 3
+
+_GIVEN_UP: Final = Permanent(
+    "internal_error", f"{MOST_DEATHS} processors in turn died while they worked on this image."
+)
+
+
+class Ledger(Protocol):
+    """What outlives a processor: which records it had in hand, and which of those before it had."""
+
+    def deaths_of(self, trigger: Trigger) -> int | None:
+        """How often a processor died while it worked on this record alone; None when it is no suspect."""
+
+    def working_on(self, trigger: Trigger, *, deaths_if_last: int = 0) -> AbstractContextManager[None]:
+        """Have the record noted for as long as the context lasts, and for ever if the process dies in it.
+
+        `deaths_if_last` are the deaths that it has then.
+        """
+
+    def clear(self, trigger: Trigger) -> None:
+        """The record is no suspect any more."""
+
+
+class GivingUp(Protocol):
+    async def give_up(
+        self, received: Received[ImageRequested], error: Permanent, *, attempts: int, duration_ms: int
+    ) -> None:
+        """Return when the dead letter and the failed result are acknowledged."""
+
+
+class Careful:
+    """Hands records to the handler: together, but suspects alone."""
+
+    def __init__(
+        self, handler: Callable[[Received[ImageRequested]], Awaitable[None]], ledger: Ledger, giving_up: GivingUp
+    ) -> None:
+        self._handler = handler
+        self._ledger = ledger
+        self._giving_up = giving_up
+        self._company = Company()
+
+    async def __call__(self, received: Received[ImageRequested]) -> None:
+        deaths = self._ledger.deaths_of(received.trigger)
+        if deaths is None:
+            async with self._company.together():
+                with self._ledger.working_on(received.trigger):
+                    await self._handler(received)
+            return
+        if deaths < MOST_DEATHS:
+            await self._alone(received, deaths)
+        else:
+            await self._give_up(received)
+        self._ledger.clear(received.trigger)
+
+    async def _alone(self, received: Received[ImageRequested], deaths: int) -> None:
+        async with self._company.alone():
+            SUSPECTS.inc()
+            log.info("suspect runs alone", extra={"trigger": str(received.trigger), "deaths": deaths})
+            with self._ledger.working_on(received.trigger, deaths_if_last=deaths + 1):
+                await self._handler(received)
+
+    async def _give_up(self, received: Received[ImageRequested]) -> None:
+        log.error("image given up, processors died of it", extra={"trigger": str(received.trigger)})
+        attempts = tries_of(received.headers).made + 1
+        await self._giving_up.give_up(received, _GIVEN_UP, attempts=attempts, duration_ms=0)

@@ -1,0 +1,66 @@
+"""Work that goes well in company, and work that must be alone."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+_Guest = tuple[asyncio.Future[None], bool]
+
+
+class Company:
+    """Lets many in together, or one alone, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Guest] = deque()
+        self._together = 0
+        self._is_one_alone = False
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[None]:
+        """Hold a place beside others."""
+        await self._enter(alone=False)
+        try:
+            yield
+        finally:
+            self._leave(alone=False)
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Hold the only place: those inside leave first, and those who come meanwhile wait."""
+        await self._enter(alone=True)
+        try:
+            yield
+        finally:
+            self._leave(alone=True)
+
+    async def _enter(self, *, alone: bool) -> None:
+        let_in = asyncio.get_running_loop().create_future()
+        self._waiting.append((let_in, alone))
+        self._let_in()
+        try:
+            await let_in
+        except asyncio.CancelledError:
+            if let_in.cancelled():
+                self._let_in()
+            else:
+                self._leave(alone=alone)
+            raise
+
+    def _leave(self, *, alone: bool) -> None:
+        if alone:
+            self._is_one_alone = False
+        else:
+            self._together -= 1
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._waiting and not self._is_one_alone:
+            let_in, alone = self._waiting[0]
+            if not let_in.done():
+                if alone and self._together:
+                    return
+                self._is_one_alone = alone
+                self._together += not alone
+                let_in.set_result(None)
+            self._waiting.popleft()

@@ -1,0 +1,129 @@
+"""Records that were in the hands of a processor when it died run alone before they are blamed."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.processor.another_try import AnotherTry
+from services.processor.careful import Careful
+from shared.errors import DependencyAway
+from shared.events import ImageRequested
+from shared.kafka.records import Received, Trigger
+from tests.unit.processor.fakes import FakeFacts, FakeTiers, requested
+from tests.waiting import until
+
+FIRST, SECOND = requested(offset=1), requested(offset=2)
+
+
+@dataclass
+class FakeLedger:
+    """Suspects by their record, and what was noted."""
+
+    suspects: dict[Trigger, int] = field(default_factory=dict)
+    noted: dict[Trigger, int] = field(default_factory=dict)
+
+    def deaths_of(self, trigger: Trigger) -> int | None:
+        return self.suspects.get(trigger)
+
+    @contextmanager
+    def working_on(self, trigger: Trigger, *, deaths_if_last: int = 0) -> Iterator[None]:
+        self.noted[trigger] = deaths_if_last
+        try:
+            yield
+        finally:
+            del self.noted[trigger]
+
+    def clear(self, trigger: Trigger) -> None:
+        self.suspects.pop(trigger, None)
+
+
+@dataclass
+class Workbench:
+    """A handler that works on a record until it is told that it is done."""
+
+    suspects: dict[Trigger, int] = field(default_factory=dict)
+    at_work: dict[Trigger, asyncio.Event] = field(default_factory=dict)
+    failure: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.ledger, self.tiers, self.facts = FakeLedger(self.suspects), FakeTiers(), FakeFacts()
+        giving_up = AnotherTry(self.tiers, self.facts, patience=timedelta(hours=1), now=lambda: datetime.now(UTC))
+        self.careful = Careful(self._handle, self.ledger, giving_up)
+
+    async def _handle(self, received: Received[ImageRequested]) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.at_work[received.trigger] = asyncio.Event()
+        await self.at_work[received.trigger].wait()
+        del self.at_work[received.trigger]
+
+    def gets(self, received: Received[ImageRequested]) -> asyncio.Task[None]:
+        return asyncio.create_task(self.careful(received))
+
+    async def works_on(self, *records: Received[ImageRequested]) -> None:
+        triggers = {received.trigger for received in records}
+        await until(lambda: self.at_work.keys() == triggers)
+
+    def done(self, received: Received[ImageRequested]) -> None:
+        self.at_work[received.trigger].set()
+
+
+async def test_records_are_noted_while_they_are_worked_on_together() -> None:
+    bench = Workbench()
+    tasks = [bench.gets(FIRST), bench.gets(SECOND)]
+    await bench.works_on(FIRST, SECOND)
+    assert bench.ledger.noted == {FIRST.trigger: 0, SECOND.trigger: 0}
+    bench.done(FIRST)
+    bench.done(SECOND)
+    await asyncio.gather(*tasks)
+    assert bench.ledger.noted == {}
+
+
+async def test_a_suspect_runs_alone_and_is_cleared_when_it_ends() -> None:
+    bench = Workbench({FIRST.trigger: 1})
+    tasks = [bench.gets(FIRST), bench.gets(SECOND)]
+    await bench.works_on(FIRST)
+    assert bench.ledger.noted == {FIRST.trigger: 2}
+    bench.done(FIRST)
+    await bench.works_on(SECOND)
+    assert bench.suspects == {}
+    bench.done(SECOND)
+    await asyncio.gather(*tasks)
+
+
+async def test_a_suspect_that_waits_for_a_part_stays_one() -> None:
+    bench = Workbench({FIRST.trigger: 0}, failure=DependencyAway("s3", "no answer"))
+    with pytest.raises(DependencyAway):
+        await bench.careful(FIRST)
+    assert bench.suspects == {FIRST.trigger: 0}
+    bench.failure = None
+    task = bench.gets(FIRST)
+    await bench.works_on(FIRST)
+    bench.done(FIRST)
+    await task
+    assert bench.suspects == {}
+
+
+async def test_after_three_deaths_alone_it_is_given_up_without_another_try() -> None:
+    bench = Workbench({FIRST.trigger: 3}, failure=AssertionError("it was tried"))
+    await bench.careful(FIRST)
+    assert [(step, code) for step, code, _ in bench.tiers.steps] == [("give up", "internal_error")]
+    ((_, result),) = bench.facts.published
+    assert result.outcome == "failed"
+    assert result.error is not None
+    assert result.error.code == "internal_error"
+    assert bench.suspects == {}
+
+
+async def test_after_two_deaths_it_has_one_more_chance() -> None:
+    bench = Workbench({FIRST.trigger: 2})
+    task = bench.gets(FIRST)
+    await bench.works_on(FIRST)
+    assert bench.ledger.noted == {FIRST.trigger: 3}
+    bench.done(FIRST)
+    await task
+    assert bench.tiers.steps == []
