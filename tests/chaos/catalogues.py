@@ -41,6 +41,12 @@ class Slot:
         return self.status == SUCCEEDED
 
     @property
+    def is_given_up(self) -> bool:
+        """Whether it fails after all tries, and so becomes a dead letter, and not at once."""
+        kind = place_of(urlsplit(self.url).path).kind
+        return kind.needs_retries and not kind.recovers
+
+    @property
     def shape(self) -> Shape:
         """What a copy of it looks like."""
         return shape_of(place_of(urlsplit(self.url).path).picture)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.chaos.catalogues import Assortment, Catalogue, Slot
-from tests.chaos.checker.evidence import Call, Counts, Evidence, Lag
+from tests.chaos.checker.evidence import Call, Counts, DeadLetters, Evidence, Lag
 from tests.chaos.checker.judgement import expected_counts
 from tests.chaos.checker.output_rows import OUTPUT_COLUMNS
 from tests.chaos.source_behaviour import kinds_that_settle
@@ -22,7 +22,7 @@ REQUESTS = ("6f0d7f0a-0000-4000-8000-000000000001", "6f0d7f0a-0000-4000-8000-000
 
 def right_evidence(requests: tuple[str, ...] = REQUESTS) -> Evidence:
     """Everything as it has to be."""
-    assortment = Assortment(3, ["http://127.0.0.1:9"], tuple(kinds_that_settle(with_retries=True)), 120)
+    assortment = Assortment(6, ["http://127.0.0.1:9"], tuple(kinds_that_settle(with_retries=True)), 120)
     accepted = {request_id: assortment.catalogue(number) for number, request_id in enumerate(requests)}
     completions = [completion(request_id, catalogue) for request_id, catalogue in accepted.items()]
     return Evidence(
@@ -34,7 +34,14 @@ def right_evidence(requests: tuple[str, ...] = REQUESTS) -> Evidence:
         deliveries={request_id: ["delivered"] for request_id in accepted},
         calls=[call(each) for each in completions],
         lags=[Lag("pixelmill.processor.images", "images.requested.bulk.v1", 0, 0)],
-        undecodable=0,
+        dead_letters=DeadLetters(
+            images=[
+                (request_id, slot.url)
+                for request_id, catalogue in accepted.items()
+                for slot in catalogue.slots
+                if slot.is_given_up
+            ]
+        ),
         pictures={
             key(request_id, index, slot): slot.shape
             for request_id, catalogue in accepted.items()

@@ -184,8 +184,33 @@ def test_records_that_a_group_has_not_committed_are_found() -> None:
     assert kinds(replace(right_evidence(), lags=[lag])) == {"lag"}
 
 
+def dead(evidence: Evidence, **changes: Any) -> Evidence:
+    return replace(evidence, dead_letters=replace(evidence.dead_letters, **changes))
+
+
 def test_an_undecodable_record_is_found() -> None:
-    assert kinds(replace(right_evidence(), undecodable=1)) == {"undecodable"}
+    assert kinds(dead(right_evidence(), undecodable=1)) == {"undecodable"}
+
+
+def test_a_webhook_that_was_given_up_is_found() -> None:
+    assert kinds(dead(right_evidence(), webhooks=1)) == {"dead letters"}
+
+
+def test_an_image_that_was_given_up_and_is_no_dead_letter_is_found() -> None:
+    assert right_evidence().dead_letters.images
+    assert kinds(dead(right_evidence(), images=right_evidence().dead_letters.images[1:])) == {"dead letters"}
+
+
+def test_a_dead_letter_of_an_image_that_was_not_given_up_is_found() -> None:
+    evidence = right_evidence()
+    slot = next(slot for slot in evidence.accepted[FIRST].slots if not slot.is_given_up)
+    images = [*evidence.dead_letters.images, (FIRST, slot.url)]
+    assert kinds(dead(evidence, images=images)) == {"dead letters"}
+
+
+def test_a_dead_letter_may_stand_there_twice() -> None:
+    evidence = right_evidence()
+    assert findings(dead(evidence, images=[*evidence.dead_letters.images, *evidence.dead_letters.images])) == []
 
 
 def forged(right: Call) -> Call:

@@ -37,6 +37,15 @@ class Lag:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """What was given up: images by request and URL, and how many webhooks and records that nobody could read."""
+
+    images: Sequence[tuple[str, str]] = ()
+    webhooks: int = 0
+    undecodable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """An object that is missing or is no picture, and why."""
 
@@ -57,7 +66,7 @@ class Evidence:
     """States of the deliveries in Postgres."""
     calls: Sequence[Call]
     lags: Sequence[Lag]
-    undecodable: int
+    dead_letters: DeadLetters
     pictures: Mapping[str, Shape | Unreadable]
     """What lies in S3 under the keys that the outputs name."""
     webhook_secret: str

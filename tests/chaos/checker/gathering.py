@@ -52,7 +52,7 @@ def gathered(run: Ended) -> Evidence:
         deliveries=rows.deliveries,
         calls=run.calls(),
         lags=lags,
-        undecodable=kafka.undecodable(),
+        dead_letters=kafka.dead_letters(),
         pictures=S3Reading(run.settings).pictures(keys),
         webhook_secret=run.settings["WEBHOOK_SECRET"],
         aggregator_url=aggregator_url,

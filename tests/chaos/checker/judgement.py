@@ -22,9 +22,7 @@ def findings(evidence: Evidence) -> list[Finding]:
     found += webhook_findings(evidence)
     found += [Finding("lag", f"{lag.group} is {lag.records} records behind in {lag.topic}/{lag.partition}")
               for lag in evidence.lags if lag.records]  # fmt: skip
-    if evidence.undecodable:
-        found.append(Finding("undecodable", f"{evidence.undecodable} records in undecodable.dlt"))
-    return found
+    return found + list(_dead_letter_findings(evidence))
 
 
 def expected_counts(catalogue: Catalogue) -> Counts:
@@ -57,6 +55,25 @@ def _completion_findings(evidence: Evidence) -> Iterator[Finding]:
             yield Finding("doubled", f"request {request_id} has {count} completions")
         if request_id not in evidence.accepted and not evidence.unanswered:
             yield Finding("unknown", f"a completion of {request_id}, for which there was no 202")
+
+
+def _dead_letter_findings(evidence: Evidence) -> Iterator[Finding]:
+    """Images that were tried in vain are dead letters, once or several times, and nothing else is."""
+    dead = set(evidence.dead_letters.images)
+    given_up = {
+        (request_id, slot.url)
+        for request_id, catalogue in evidence.accepted.items()
+        for slot in catalogue.slots
+        if slot.is_given_up
+    }
+    for request_id, url in sorted(given_up - dead):
+        yield Finding("dead letters", f"request {request_id}: {url} was given up and is no dead letter")
+    for request_id, url in sorted(dead - given_up):
+        yield Finding("dead letters", f"request {request_id}: {url} is a dead letter")
+    if evidence.dead_letters.webhooks:
+        yield Finding("dead letters", f"{evidence.dead_letters.webhooks} records in webhooks.dlt")
+    if evidence.dead_letters.undecodable:
+        yield Finding("undecodable", f"{evidence.dead_letters.undecodable} records in undecodable.dlt")
 
 
 def _end_findings(evidence: Evidence, request_id: str, catalogue: Catalogue) -> Iterator[Finding]:

@@ -17,10 +17,12 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
-from tests.chaos.checker.evidence import Lag
+from tests.chaos.checker.evidence import DeadLetters, Lag
 
 COMPLETIONS: Final = "requests.completed.v1"
 UNDECODABLE: Final = "undecodable.dlt.v1"
+DEAD_IMAGES: Final = "images.dlt.v1"
+DEAD_WEBHOOKS: Final = "webhooks.dlt.v1"
 GROUPS: Final = "pixelmill."
 # A table's changelog is read at a start and never committed.
 CHANGELOG: Final = "-changelog"
@@ -39,9 +41,14 @@ class KafkaReading:
         """Every committed completion."""
         return [json.loads(message.value() or b"") for message in self._topic(COMPLETIONS)]
 
-    def undecodable(self) -> int:
-        """How many records nobody could read."""
-        return len(self._topic(UNDECODABLE))
+    def dead_letters(self) -> DeadLetters:
+        """What was given up."""
+        images = [json.loads(message.value() or b"") for message in self._topic(DEAD_IMAGES)]
+        return DeadLetters(
+            images=[(str(image["request_id"]), str(image["url"])) for image in images],
+            webhooks=len(self._topic(DEAD_WEBHOOKS)),
+            undecodable=len(self._topic(UNDECODABLE)),
+        )
 
     def lags(self) -> list[Lag]:
         """Every group and partition with the number of records that the group has not committed.
