@@ -3,77 +3,65 @@
 import asyncio
 import sys
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from functools import partial
 
 from services.notifier.adapters.http_callback import HttpCallback
 from services.notifier.adapters.postgres_deliveries import PostgresDeliveries
 from services.notifier.adapters.s3_callbacks import S3Callbacks
 from services.notifier.api.deliveries import deliveries_router
+from services.notifier.by_hand import ByHand
 from services.notifier.courier import Courier
 from services.notifier.domain.signature import WebhookSecret
-from services.notifier.on_request_completed import OnRequestCompleted
-from services.notifier.on_request_deleted import OnRequestDeleted
+from services.notifier.pulse import Pulse
 from services.notifier.settings import NotifierSettings
-from shared.events import RequestCompleted, RequestDeleted
+from services.notifier.wiring import SERVICE, consumer, handlers
 from shared.http.app import Probe, service_app
 from shared.kafka.connection import KafkaConnection
-from shared.kafka.consumer import Consumer, Handlers, Handling
 from shared.kafka.producer import EventProducer
-from shared.kafka.source import kafka_records
+from shared.kafka.retry_tiers import RetryTiers
 from shared.object_store import open_object_store
 from shared.postgres import Database
 from shared.process import http_role, run_roles
 from shared.safe_http import SafeClient
 from shared.service_command import run_service
-from shared.topics import REQUESTS_COMPLETED, REQUESTS_DELETED
+from shared.topics import WEBHOOKS_DLT, WEBHOOKS_RETRY
 
-NAME = "notifier"
+SOURCE = f"pixelmill/{SERVICE}"
 DESCRIPTION = "Tells callback URLs that their request has reached its end. It has one role, so no argument is needed."
 
 
 async def run(settings: NotifierSettings, _roles: frozenset[str], stop: asyncio.Event) -> None:
-    """Consume completions and answer HTTP until stopped."""
+    """Consume completions and retries, and answer HTTP, until stopped."""
     connection = KafkaConnection(settings)
     async with AsyncExitStack() as opened:
-        producer = EventProducer(connection, f"pixelmill/{NAME}")
+        producer = EventProducer(connection, SOURCE)
         opened.push_async_callback(producer.stop)
         database = Database(settings)
         opened.push_async_callback(database.close)
         store = open_object_store(settings)
         opened.callback(store.close)
-        client = SafeClient(settings.fetch_policy())
+        client = SafeClient(settings.webhook_policy())
         opened.push_async_callback(client.close)
 
+        pulse = Pulse()
         deliveries = PostgresDeliveries(database)
         callbacks = S3Callbacks(store, settings.s3_bucket_requests)
-        courier = _courier(client, deliveries, settings)
-        handlers: Handlers = {
-            RequestCompleted: OnRequestCompleted(callbacks, deliveries, courier),
-            RequestDeleted: OnRequestDeleted(deliveries),
-        }
-        consumer = _consumer(connection, handlers, producer, in_flight=settings.webhooks_in_flight)
+        courier = _courier(client, pulse, settings)
+        tiers = RetryTiers(WEBHOOKS_RETRY, WEBHOOKS_DLT, producer, source=SOURCE, now=lambda: datetime.now(UTC))
+        handled = handlers(callbacks, deliveries, courier, tiers=tiers, told=settings)
+        events = consumer(connection, handled, producer, tiers=tiers, at_once=settings.webhooks_in_flight)
         s3_probe = partial(store.probe, callbacks.bucket)
         probes: dict[str, Probe] = {"kafka": producer.probe, "postgres": database.probe, "s3": s3_probe}
-        app = service_app(NAME, probes, debug=settings.pixelmill_env == "dev")
-        app.include_router(deliveries_router(deliveries, callbacks, courier, auth=settings.auth))
-        await run_roles(stop, consumer.run, http_role(app, settings))
+        app = service_app(SERVICE, probes, debug=settings.pixelmill_env == "dev")
+        app.include_router(deliveries_router(deliveries, callbacks, ByHand(courier, deliveries), auth=settings.auth))
+        await run_roles(stop, pulse.run, events.run, http_role(app, settings))
 
 
-def _courier(client: SafeClient, deliveries: PostgresDeliveries, settings: NotifierSettings) -> Courier:
+def _courier(client: SafeClient, pulse: Pulse, settings: NotifierSettings) -> Courier:
     endpoint = HttpCallback(client, timeout_seconds=settings.webhook_timeout_seconds)
-    return Courier(endpoint, deliveries, WebhookSecret.parse(settings.webhook_secret.get_secret_value()))
-
-
-def _consumer(connection: KafkaConnection, handlers: Handlers, producer: EventProducer, *, in_flight: int) -> Consumer:
-    group, topics = connection.group(NAME, "completions"), [REQUESTS_COMPLETED, REQUESTS_DELETED]
-    return Consumer(
-        kafka_records(connection, group=group, topics=topics),
-        handlers=handlers,
-        dead_letters=producer,
-        # The events of a request one after another: one that comes twice finds its delivery settled.
-        handling=Handling(in_flight=in_flight, ordered_by_key=True),
-    )
+    return Courier(endpoint, WebhookSecret.parse(settings.webhook_secret.get_secret_value()), pulse)
 
 
 if __name__ == "__main__":
-    sys.exit(run_service(NAME, NotifierSettings, run, description=DESCRIPTION))
+    sys.exit(run_service(SERVICE, NotifierSettings, run, description=DESCRIPTION))

@@ -1,20 +1,14 @@
-"""One attempt at a delivery: sign, post, record what became of it."""
+"""One attempt at a delivery: sign, post, say what became of it."""
 
 import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from services.notifier.domain.delivery import (
-    Attempt,
-    AttemptError,
-    Delivery,
-    DeliveryId,
-    DeliveryState,
-    refusal,
-)
+from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, asks_to_wait, refusal
+from services.notifier.domain.progress import Tried
 from services.notifier.domain.signature import WebhookSecret, signed_headers
 from shared.errors import Permanent, Transient
 
@@ -25,10 +19,11 @@ KEPT_RESPONSE_BYTES: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a receiver answered; `body` is its beginning."""
+    """What a receiver answered; `body` is its beginning, `retry_after_seconds` what it asked for, if it did."""
 
     status: int
     body: bytes
+    retry_after_seconds: float | None = None
 
 
 class CallbackEndpoint(Protocol):
@@ -39,53 +34,37 @@ class CallbackEndpoint(Protocol):
         ...
 
 
-class AttemptBook(Protocol):
-    """Keeps what became of each attempt."""
+class Pulse(Protocol):
+    """Whether this process itself stood still."""
 
-    async def record(self, delivery_id: DeliveryId, attempt: Attempt) -> DeliveryState:
-        """Add the attempt and return the state of the delivery after it; of a deleted one nothing is kept."""
+    def stood_still_since(self, moment: float) -> bool:
+        """`moment` is a reading of the monotonic clock."""
         ...
 
 
 class Courier:
-    """Makes attempts. If the process dies between post and record, the same `webhook-id` is posted again later."""
+    """Makes attempts. If the process dies before one is recorded, the same `webhook-id` is posted again later."""
 
     def __init__(
         self,
         endpoint: CallbackEndpoint,
-        book: AttemptBook,
         secret: WebhookSecret,
+        pulse: Pulse,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = endpoint
-        self._book = book
         self._secret = secret
+        self._pulse = pulse
         self._now = now
         self._seconds = seconds
 
-    async def attempt(self, delivery: Delivery, *, trigger: str) -> DeliveryState:
-        """Post once and record it. A failure is a fact in the record, not an exception."""
-        attempt = await self._post(delivery, trigger)
-        state = await self._book.record(delivery.delivery_id, attempt)
-        log.info(
-            "callback attempted",
-            extra={
-                "request_id": delivery.request_id,
-                "delivery_id": delivery.delivery_id,
-                "host": delivery.host,
-                "status": attempt.status,
-                "code": attempt.error.code if attempt.error else None,
-                "state": state,
-            },
-        )
-        return state
-
-    async def _post(self, delivery: Delivery, trigger: str) -> Attempt:
+    async def attempt(self, delivery: Delivery, *, trigger: str) -> Tried:
+        """Post once. A failure is a fact in the answer, not an exception."""
         at, started = self._now(), self._seconds()
         answer, error = await self._answer(delivery, at)
-        return Attempt(
+        attempt = Attempt(
             at=at,
             trigger=trigger,
             duration_ms=round((self._seconds() - started) * 1000),
@@ -93,6 +72,8 @@ class Courier:
             response=_beginning(answer.body) if answer else None,
             error=error,
         )
+        _log(delivery, attempt)
+        return Tried(attempt, wish=_wish(answer), was_suspended=self._pulse.stood_still_since(started))
 
     async def _answer(self, delivery: Delivery, at: datetime) -> tuple[Answer | None, AttemptError | None]:
         body = delivery.body.encode()
@@ -105,6 +86,26 @@ class Courier:
         except (Permanent, Transient) as failure:
             return None, AttemptError(failure.code, failure.message)
         return answer, refusal(answer.status)
+
+
+def _wish(answer: Answer | None) -> timedelta | None:
+    if answer is None or answer.retry_after_seconds is None or not asks_to_wait(answer.status):
+        return None
+    return timedelta(seconds=answer.retry_after_seconds)
+
+
+def _log(delivery: Delivery, attempt: Attempt) -> None:
+    log.info(
+        "callback attempted",
+        extra={
+            "request_id": delivery.request_id,
+            "delivery_id": delivery.delivery_id,
+            "host": delivery.host,
+            "status": attempt.status,
+            "code": attempt.error.code if attempt.error else None,
+            "duration_ms": attempt.duration_ms,
+        },
+    )
 
 
 def _beginning(body: bytes) -> str:

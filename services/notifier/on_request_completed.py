@@ -2,8 +2,9 @@
 
 from typing import Protocol
 
-from services.notifier.domain.delivery import Delivery, DeliveryState, delivery_owed
-from shared.events import RequestCompleted
+from services.notifier.domain.delivery import Delivery, delivery_owed
+from services.notifier.domain.progress import Owed
+from shared.events import Event, RequestCompleted
 from shared.ids import RequestId
 from shared.kafka.records import Received
 
@@ -19,29 +20,26 @@ class Callbacks(Protocol):
 class Deliveries(Protocol):
     """What is owed to whom."""
 
-    async def owe(self, delivery: Delivery) -> Delivery:
+    async def owe(self, delivery: Delivery) -> Owed:
         """Keep a delivery unless it is known, and return it as it is kept."""
         ...
 
 
-class Attempts(Protocol):
-    """Tries at deliveries."""
-
-    async def attempt(self, delivery: Delivery, *, trigger: str) -> DeliveryState: ...
+class Steps(Protocol):
+    async def take(self, received: Received[Event], owed: Owed, *, is_due: bool) -> None: ...
 
 
 class OnRequestCompleted:
-    """Owes the delivery and makes the first attempt; an event that comes again finds the delivery settled."""
+    """Owes the delivery and takes its first step; an event that comes again finds what it did, or what others did."""
 
-    def __init__(self, callbacks: Callbacks, deliveries: Deliveries, attempts: Attempts) -> None:
+    def __init__(self, callbacks: Callbacks, deliveries: Deliveries, steps: Steps) -> None:
         self._callbacks = callbacks
         self._deliveries = deliveries
-        self._attempts = attempts
+        self._steps = steps
 
     async def __call__(self, received: Received[RequestCompleted]) -> None:
         url = await self._callbacks.url_for(received.event.request_id)
         if url is None:
             return
-        delivery = await self._deliveries.owe(delivery_owed(received.event, url))
-        if delivery.state == "pending":
-            await self._attempts.attempt(delivery, trigger=str(received.trigger))
+        owed = await self._deliveries.owe(delivery_owed(received.event, url))
+        await self._steps.take(received, owed, is_due=owed.progress.is_untouched)

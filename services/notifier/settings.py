@@ -1,12 +1,17 @@
 """What the notifier can be told."""
 
-from typing import Annotated
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from services.notifier.domain.schedule import Schedule
 from services.notifier.domain.signature import WebhookSecret
-from shared.safe_http import FetchSettings
+from shared.safe_http import FetchPolicy, FetchSettings
 from shared.settings import AuthSettings, KafkaSettings, PostgresSettings, ProcessSettings, S3Settings
+
+MANUAL_PLACES: Final = 4
 
 
 def _usable(secret: SecretStr) -> SecretStr:
@@ -24,3 +29,21 @@ class NotifierSettings(AuthSettings, KafkaSettings, PostgresSettings, S3Settings
         default=20.0, ge=1, le=30, description="Total time that one attempt at a webhook may take"
     )
     webhooks_in_flight: int = Field(default=32, ge=1, le=1000, description="Webhooks that one notifier posts at once")
+    webhooks_per_endpoint: int = Field(
+        default=4,
+        ge=1,
+        le=100,
+        description="Of these, webhooks to one scheme, host and port; the rest is put off by 5 s, later by 30 s",
+    )
+    webhook_retry_seconds: str = Field(
+        default="5,300,1800,7200,18000,36000,50400,72000,86400",
+        pattern=r"^[0-9]{1,7}(,[0-9]{1,7}){0,99}$",
+        description="Waits between the attempts at a webhook, by commas; after the last one it has failed",
+    )
+
+    def schedule(self) -> Schedule:
+        return Schedule(tuple(timedelta(seconds=int(part)) for part in self.webhook_retry_seconds.split(",")))
+
+    def webhook_policy(self) -> FetchPolicy:
+        """Attempts by hand find a way out beside those of the schedule."""
+        return replace(self.fetch_policy(), per_host=self.webhooks_per_endpoint + MANUAL_PLACES)

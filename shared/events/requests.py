@@ -141,14 +141,15 @@ class RequestDeleted(Event):
 class DeliveryDue(Event):
     """A webhook is to be attempted (again) once the record's time has come.
 
-    `attempt` counts the attempts of the schedule made so far; with another number in the delivery's row the record
-    is out of date.
+    `attempt` counts the attempts of the schedule made so far, and `deferral` how often the next one was put off since;
+    with other numbers in the delivery's row the record is out of date.
     """
 
     TYPE: ClassVar[str] = "webhooks.due"
 
     delivery_id: str = Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
     attempt: int = Field(ge=0)
+    deferral: int = Field(default=0, ge=0)
 
     @property
     def key(self) -> str:
@@ -156,4 +157,5 @@ class DeliveryDue(Event):
 
     @property
     def identity(self) -> str:
-        return f"{self.delivery_id}:{self.attempt}"
+        put_off = f":{self.deferral}" if self.deferral else ""
+        return f"{self.delivery_id}:{self.attempt}{put_off}"

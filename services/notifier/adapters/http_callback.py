@@ -1,10 +1,11 @@
 """Posts to callback URLs through the safe HTTP client."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from services.notifier.courier import Answer
-from shared.safe_http import Answered
+from shared.safe_http import Answered, retry_after_seconds
 
 MAX_RESPONSE_BYTES: Final = 16 * 1024
 
@@ -24,8 +25,15 @@ class SafePosts(Protocol):
 
 
 class HttpCallback:
-    def __init__(self, client: SafePosts, *, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        client: SafePosts,
+        *,
+        timeout_seconds: float,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._client = client
+        self._now = now
         self._timeout_seconds = timeout_seconds
 
     async def post(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -37,4 +45,5 @@ class HttpCallback:
             deadline_seconds=self._timeout_seconds,
             max_response_bytes=MAX_RESPONSE_BYTES,
         )
-        return Answer(answered.status, answered.body)
+        retry_after = retry_after_seconds(answered.headers.get("retry-after"), now=self._now())
+        return Answer(answered.status, answered.body, retry_after)

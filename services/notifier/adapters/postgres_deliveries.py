@@ -1,12 +1,14 @@
 """Deliveries and their attempts in Postgres, schema `notifier`."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, DeliveryId, DeliveryState, state_after
+from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, DeliveryId
 from services.notifier.domain.history import NumberedAttempt, RecordedDelivery
+from services.notifier.domain.progress import Move, Owed, Progress, owed_since
 from shared.ids import Owner, RequestId
 from shared.postgres import Connection, Database, load_queries
 
@@ -15,13 +17,15 @@ _Row: TypeAlias = Mapping[str, Any]
 
 
 class PostgresDeliveries:
-    """Every step may be repeated: a delivery is kept once, attempts are numbered under a lock of its row."""
+    """Every step may be repeated: a delivery is kept once, and moves only from where the step began."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
+        self._now = now
 
-    async def owe(self, delivery: Delivery) -> Delivery:
+    async def owe(self, delivery: Delivery) -> Owed:
         """Keep a delivery unless it is known, and return it as it is kept."""
+        owed = owed_since(delivery, self._now())
         async with self._database.connection() as connection:
             await connection.execute(
                 _SQL["insert_delivery"],
@@ -31,30 +35,47 @@ class PostgresDeliveries:
                 delivery.type,
                 delivery.url,
                 delivery.body,
-                delivery.state,
+                owed.progress.began_at,
             )
-            return _delivery(await connection.fetchrow(_SQL["delivery"], delivery.delivery_id))
+            return await _owed(connection, delivery.delivery_id) or owed
 
-    async def record(self, delivery_id: DeliveryId, attempt: Attempt) -> DeliveryState:
-        """Add the attempt and return the state of the delivery after it; of a deleted one nothing is kept."""
+    async def owed(self, delivery_id: DeliveryId) -> Owed | None:
+        """A delivery and where it stands; None when it was deleted."""
+        async with self._database.connection() as connection:
+            return await _owed(connection, delivery_id)
+
+    async def restart(self, delivery_id: DeliveryId, *, trigger: str) -> Owed | None:
+        """Begin the schedule of a failed delivery anew, unless this record did so before; say where it stands then."""
+        async with self._database.connection() as connection:
+            await connection.execute(_SQL["restart_delivery"], delivery_id, trigger, self._now())
+            return await _owed(connection, delivery_id)
+
+    async def put_off(self, delivery_id: DeliveryId, move: Move) -> Progress | None:
+        """Make the move, if the delivery still stands where it begins; say where it stands then."""
+        async with self._database.connection() as connection:
+            await _move(connection, delivery_id, move)
+            return await _progress_now(connection, delivery_id)
+
+    async def record(self, delivery_id: DeliveryId, attempt: Attempt, move: Move | None = None) -> Progress | None:
+        """Add the attempt and make the move, if the delivery still stands where that begins; say where it stands then.
+
+        A success settles the delivery wherever it stands. Of one that was deleted nothing is kept.
+        """
         async with self._database.transaction() as connection:
-            before = await connection.fetchval(_SQL["lock_delivery"], delivery_id)
-            if before is None:
-                return state_after("pending", attempt)
-            state = state_after(before, attempt)
-            await connection.execute(
-                _SQL["insert_attempt"],
-                delivery_id,
-                attempt.at,
-                attempt.trigger,
-                attempt.duration_ms,
-                attempt.status,
-                attempt.error.code if attempt.error else None,
-                attempt.error.message if attempt.error else None,
-                attempt.response,
-            )
-            await connection.execute(_SQL["settle_delivery"], delivery_id, state, attempt.at)
-        return state
+            if await connection.fetchval(_SQL["lock_delivery"], delivery_id) is None:
+                return None
+            await _add(connection, delivery_id, attempt)
+            if move is not None:
+                await _move(connection, delivery_id, move)
+            if attempt.succeeded:
+                await connection.execute(_SQL["settle_delivery"], delivery_id, attempt.at)
+            return await _progress_now(connection, delivery_id)
+
+    async def last_error(self, delivery_id: DeliveryId) -> AttemptError | None:
+        """Why the latest attempt that failed did so."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_SQL["last_error"], delivery_id)
+        return None if row is None else AttemptError(row["error_code"], row["error_message"])
 
     async def forget(self, request_id: RequestId) -> None:
         """Remove the deliveries of a request and their attempts."""
@@ -73,12 +94,57 @@ class PostgresDeliveries:
         return found[0] if found else None
 
 
+async def _owed(connection: Connection, delivery_id: DeliveryId) -> Owed | None:
+    row = await connection.fetchrow(_SQL["delivery"], delivery_id)
+    return None if row is None else Owed(_delivery(row), _progress(row))
+
+
+async def _progress_now(connection: Connection, delivery_id: DeliveryId) -> Progress | None:
+    owed = await _owed(connection, delivery_id)
+    return None if owed is None else owed.progress
+
+
+async def _move(connection: Connection, delivery_id: DeliveryId, move: Move) -> None:
+    before, after = move.before, move.after
+    await connection.execute(
+        _SQL["move_delivery"],
+        delivery_id,
+        before.attempts,
+        before.deferrals,
+        after.state,
+        after.attempts,
+        after.deferrals,
+        after.wishes,
+        after.next_attempt_at,
+        after.step,
+    )
+
+
+async def _add(connection: Connection, delivery_id: DeliveryId, attempt: Attempt) -> None:
+    await connection.execute(
+        _SQL["insert_attempt"],
+        delivery_id,
+        attempt.at,
+        attempt.trigger,
+        attempt.duration_ms,
+        attempt.status,
+        attempt.error.code if attempt.error else None,
+        attempt.error.message if attempt.error else None,
+        attempt.response,
+    )
+
+
 async def _with_attempts(connection: Connection, rows: Sequence[_Row]) -> list[RecordedDelivery]:
     attempts: dict[UUID, list[NumberedAttempt]] = defaultdict(list)
     for row in await connection.fetch(_SQL["attempts"], [row["delivery_id"] for row in rows]):
         attempts[row["delivery_id"]].append(NumberedAttempt(row["n"], _attempt(row)))
     return [
-        RecordedDelivery(_delivery(row), row["created_at"], row["delivered_at"], tuple(attempts[row["delivery_id"]]))
+        RecordedDelivery(
+            Owed(_delivery(row), _progress(row)),
+            row["created_at"],
+            row["delivered_at"],
+            tuple(attempts[row["delivery_id"]]),
+        )
         for row in rows
     ]
 
@@ -91,7 +157,19 @@ def _delivery(row: _Row) -> Delivery:
         type=row["type"],
         url=row["url"],
         body=row["body"],
+    )
+
+
+def _progress(row: _Row) -> Progress:
+    return Progress(
+        began_at=row["began_at"],
+        next_attempt_at=row["next_attempt_at"],
         state=row["state"],
+        attempts=row["attempts_made"],
+        deferrals=row["deferrals"],
+        wishes=row["wishes"],
+        step=row["step_trigger"],
+        replayed_by=row["replay_trigger"],
     )
 
 

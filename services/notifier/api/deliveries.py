@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel
 
-from services.notifier.domain.delivery import MANUAL, Delivery, DeliveryId, DeliveryState
+from services.notifier.domain.delivery import Delivery, DeliveryId, DeliveryState
 from services.notifier.domain.history import NumberedAttempt, RecordedDelivery
 from shared.events import Timestamp
 from shared.http.callers import NO_KEY, Auth, caller
@@ -30,10 +30,10 @@ class Requests(Protocol):
     async def knows(self, request_id: RequestId) -> bool: ...
 
 
-class Attempts(Protocol):
-    """Tries at deliveries."""
+class ByHand(Protocol):
+    """Tries outside the schedule."""
 
-    async def attempt(self, delivery: Delivery, *, trigger: str) -> DeliveryState: ...
+    async def deliver(self, delivery: Delivery) -> None: ...
 
 
 class ErrorView(BaseModel):
@@ -55,7 +55,10 @@ class AttemptView(BaseModel):
 
 
 class DeliveryView(BaseModel):
-    """One webhook; `delivery_id` is the `webhook-id` of all its attempts."""
+    """One webhook; `delivery_id` is the `webhook-id` of all its attempts.
+
+    `next_attempt_at` is when it is tried again at the earliest, null once it is `delivered` or `failed`.
+    """
 
     delivery_id: str
     request_id: str
@@ -64,6 +67,7 @@ class DeliveryView(BaseModel):
     state: DeliveryState
     created_at: Timestamp
     delivered_at: Timestamp | None
+    next_attempt_at: Timestamp | None
     attempts: list[AttemptView]
 
 
@@ -71,7 +75,7 @@ class DeliveriesView(BaseModel):
     items: list[DeliveryView]
 
 
-def deliveries_router(records: DeliveryRecords, requests: Requests, attempts: Attempts, *, auth: Auth) -> APIRouter:
+def deliveries_router(records: DeliveryRecords, requests: Requests, by_hand: ByHand, *, auth: Auth) -> APIRouter:
     """The routes; with `auth` `required` every call is refused, for there are no keys that could be shown."""
     router = APIRouter(prefix="/v1", tags=["deliveries"], dependencies=[Depends(caller(auth))])
 
@@ -98,10 +102,13 @@ def deliveries_router(records: DeliveryRecords, requests: Requests, attempts: At
     async def redeliver(
         delivery_id: Annotated[str, Path(description="The `webhook-id` of the delivery.")],
     ) -> DeliveryView:
-        """Post the same body with the same `webhook-id` once more, now, and say what became of it."""
+        """Post the same body with the same `webhook-id` once more, now, and say what became of it.
+
+        The schedule goes on as it was, unless this attempt succeeds: then the webhook is delivered.
+        """
         known = DeliveryId(_uuid(delivery_id, "delivery"))
         recorded = await _found(records, known)
-        await attempts.attempt(recorded.delivery, trigger=MANUAL)
+        await by_hand.deliver(recorded.owed.delivery)
         return _view(await _found(records, known))
 
     return router
@@ -126,15 +133,16 @@ def _missing(kind: str, name: str) -> Problem:
 
 
 def _view(recorded: RecordedDelivery) -> DeliveryView:
-    delivery = recorded.delivery
+    delivery, progress = recorded.owed.delivery, recorded.owed.progress
     return DeliveryView(
         delivery_id=delivery.delivery_id,
         request_id=delivery.request_id,
         type=delivery.type,
         host=delivery.host,
-        state=delivery.state,
+        state=progress.state,
         created_at=recorded.created_at,
         delivered_at=recorded.delivered_at,
+        next_attempt_at=progress.next_attempt_at,
         attempts=[_attempt_view(numbered, delivery.host) for numbered in recorded.attempts],
     )
 

@@ -18,6 +18,8 @@ MANUAL: Final = "manual"
 
 _NAMESPACE: Final = UUID("0d6a2f8c-5c3e-5b57-8f0e-3a4f2d1b9c60")
 _SUCCESS: Final = range(200, 300)
+_ASKS_TO_WAIT: Final = frozenset({429, 503})
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 def delivery_id(request_id: RequestId, url: str) -> DeliveryId:
@@ -35,7 +37,15 @@ class Delivery:
     type: str
     url: str
     body: str
-    state: DeliveryState = "pending"
+
+    @property
+    def endpoint(self) -> str:
+        """Scheme, host and port: what is slow or dead is so for all URLs of it."""
+        try:
+            parts = urlsplit(self.url)
+            return f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS.get(parts.scheme)}"
+        except ValueError:
+            return ""
 
     @property
     def host(self) -> str:
@@ -84,8 +94,6 @@ def refusal(status: int) -> AttemptError | None:
     return AttemptError(f"http_{status}", f"The receiver answered {status}; only 2xx counts as delivered.")
 
 
-def state_after(before: DeliveryState, attempt: Attempt) -> DeliveryState:
-    """What was delivered once stays delivered."""
-    if attempt.succeeded or before == "delivered":
-        return "delivered"
-    return "failed"
+def asks_to_wait(status: int) -> bool:
+    """Whether a `Retry-After` beside this status asks for patience."""
+    return status in _ASKS_TO_WAIT

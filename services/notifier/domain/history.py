@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.notifier.domain.delivery import Attempt, Delivery
+from services.notifier.domain.delivery import Attempt
+from services.notifier.domain.progress import Owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class NumberedAttempt:
 class RecordedDelivery:
     """A delivery and its attempts, in order."""
 
-    delivery: Delivery
+    owed: Owed
     created_at: datetime
     delivered_at: datetime | None
     attempts: tuple[NumberedAttempt, ...]

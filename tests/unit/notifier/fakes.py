@@ -1,16 +1,19 @@
 """Stand-ins for the notifier's ports, and facts to feed it with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from services.notifier.courier import Answer
-from services.notifier.domain.delivery import Attempt, Delivery, DeliveryId, DeliveryState, state_after
+from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, DeliveryId
 from services.notifier.domain.history import NumberedAttempt, RecordedDelivery
+from services.notifier.domain.progress import Move, Owed, Progress, owed_since
 from services.notifier.domain.signature import WebhookSecret
-from shared.events import RequestCompleted
+from services.notifier.endpoint_places import EndpointPlaces
+from shared.events import DeliveryDue, Event, RequestCompleted
 from shared.ids import RequestId
 from shared.kafka.records import Received, Trigger
+from shared.kafka.retry_tiers import Reason
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 REQUEST = RequestId("8d3f0b51-5d0c-4f3e-9f5a-0c4b7a1f2e11")
@@ -58,33 +61,65 @@ class KnownCallbacks:
 class DeliveriesInMemory:
     """Deliveries and attempts, as Postgres keeps them."""
 
-    kept: dict[DeliveryId, Delivery] = field(default_factory=dict)
+    kept: dict[DeliveryId, Owed] = field(default_factory=dict)
     attempts: dict[DeliveryId, list[Attempt]] = field(default_factory=dict)
+    now: Callable[[], datetime] = lambda: NOON
 
-    async def owe(self, delivery: Delivery) -> Delivery:
-        return self.kept.setdefault(delivery.delivery_id, delivery)
+    async def owe(self, delivery: Delivery) -> Owed:
+        return self.kept.setdefault(delivery.delivery_id, owed_since(delivery, self.now()))
+
+    async def owed(self, delivery_id: DeliveryId) -> Owed | None:
+        return self.kept.get(delivery_id)
+
+    async def restart(self, delivery_id: DeliveryId, *, trigger: str) -> Owed | None:
+        owed = self.kept.get(delivery_id)
+        if owed is None or owed.progress.state != "failed" or owed.progress.replayed_by == trigger:
+            return owed
+        anew = replace(owed_since(owed.delivery, self.now()).progress, replayed_by=trigger)
+        return self._stands(owed.delivery, anew)
+
+    async def put_off(self, delivery_id: DeliveryId, move: Move) -> Progress | None:
+        return self._moved(delivery_id, move)
+
+    async def record(self, delivery_id: DeliveryId, attempt: Attempt, move: Move | None = None) -> Progress | None:
+        if delivery_id not in self.kept:
+            return None
+        self.attempts.setdefault(delivery_id, []).append(attempt)
+        progress = self._moved(delivery_id, move)
+        if progress is not None and attempt.succeeded:
+            settled = replace(progress, state="delivered", next_attempt_at=None)
+            return self._stands(self.kept[delivery_id].delivery, settled).progress
+        return progress
+
+    async def last_error(self, delivery_id: DeliveryId) -> AttemptError | None:
+        errors = [attempt.error for attempt in self.attempts.get(delivery_id, []) if attempt.error]
+        return errors[-1] if errors else None
 
     async def forget(self, request_id: RequestId) -> None:
-        self.kept = {name: one for name, one in self.kept.items() if one.request_id != request_id}
-
-    async def record(self, delivery_id: DeliveryId, attempt: Attempt) -> DeliveryState:
-        if delivery_id not in self.kept:
-            return state_after("pending", attempt)
-        before = self.kept[delivery_id]
-        self.attempts.setdefault(delivery_id, []).append(attempt)
-        self.kept[delivery_id] = replace(before, state=state_after(before.state, attempt))
-        return self.kept[delivery_id].state
+        self.kept = {name: one for name, one in self.kept.items() if one.delivery.request_id != request_id}
 
     async def find(self, delivery_id: DeliveryId) -> RecordedDelivery | None:
         return self._recorded(self.kept[delivery_id]) if delivery_id in self.kept else None
 
     async def of_request(self, request_id: RequestId) -> Sequence[RecordedDelivery]:
-        return [self._recorded(one) for one in self.kept.values() if one.request_id == request_id]
+        return [self._recorded(one) for one in self.kept.values() if one.delivery.request_id == request_id]
 
-    def _recorded(self, delivery: Delivery) -> RecordedDelivery:
-        attempts = enumerate(self.attempts.get(delivery.delivery_id, []), start=1)
-        numbered = tuple(NumberedAttempt(n, attempt) for n, attempt in attempts)
-        return RecordedDelivery(delivery, NOON, NOON if delivery.state == "delivered" else None, numbered)
+    def _moved(self, delivery_id: DeliveryId, move: Move | None) -> Progress | None:
+        owed = self.kept.get(delivery_id)
+        if owed is None or move is None or not owed.progress.is_at(move.before.attempts, move.before.deferrals):
+            return None if owed is None else owed.progress
+        after = replace(move.after, began_at=owed.progress.began_at, replayed_by=owed.progress.replayed_by)
+        return self._stands(owed.delivery, after).progress
+
+    def _stands(self, delivery: Delivery, progress: Progress) -> Owed:
+        self.kept[delivery.delivery_id] = Owed(delivery, progress)
+        return self.kept[delivery.delivery_id]
+
+    def _recorded(self, owed: Owed) -> RecordedDelivery:
+        attempts = self.attempts.get(owed.delivery.delivery_id, [])
+        numbered = tuple(NumberedAttempt(n, attempt) for n, attempt in enumerate(attempts, start=1))
+        delivered_at = next((attempt.at for attempt in attempts if attempt.succeeded), None)
+        return RecordedDelivery(owed, NOON, delivered_at, numbered)
 
 
 @dataclass(frozen=True)
@@ -118,3 +153,43 @@ class Clock:
     def seconds(self) -> float:
         self.elapsed += 0.25
         return self.elapsed
+
+
+@dataclass
+class CalmPulse:
+    """A process that stood still, or did not, as the test says."""
+
+    stood_still: bool = False
+
+    def stood_still_since(self, _moment: float) -> bool:
+        return self.stood_still
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    event: DeliveryDue
+    made: int
+    after: timedelta
+    reason: str | None
+
+
+@dataclass
+class LaterInMemory:
+    """What was put into the retry tiers, and what was given up."""
+
+    scheduled: list[Scheduled] = field(default_factory=list)
+    given_up: list[tuple[DeliveryDue, str]] = field(default_factory=list)
+
+    async def schedule(
+        self, event: Event, received: Received[Event], reason: Reason | None, *, made: int, after: timedelta
+    ) -> None:
+        assert isinstance(event, DeliveryDue)
+        self.scheduled.append(Scheduled(event, made, after, reason.code if reason else None))
+
+    async def give_up(self, received: Received[Event], reason: Reason, *, event: Event | None = None) -> None:
+        assert isinstance(event, DeliveryDue)
+        self.given_up.append((event, reason.code))
+
+
+def places(in_all: int = 32, per_endpoint: int = 4) -> EndpointPlaces:
+    return EndpointPlaces(in_all=in_all, per_endpoint=per_endpoint, waiting_seconds=0.05)

@@ -1,4 +1,4 @@
-"""One attempt: what is sent, and what is recorded of it."""
+"""One attempt: what is sent, and what is told of it."""
 
 import json
 from datetime import timedelta
@@ -7,7 +7,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from services.notifier.courier import Answer, Courier
-from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, delivery_owed
+from services.notifier.domain.delivery import Attempt, AttemptError, delivery_owed
+from services.notifier.domain.progress import Tried
 from shared.errors import DependencyAway, Permanent, Transient
 from shared.events import rfc3339
 from tests.unit.notifier.fakes import (
@@ -15,8 +16,8 @@ from tests.unit.notifier.fakes import (
     SECRET,
     SECRET_TEXT,
     URL,
+    CalmPulse,
     Clock,
-    DeliveriesInMemory,
     Receiver,
     completed,
 )
@@ -25,16 +26,15 @@ from tests.unit.notifier.fakes import (
 class Desk:
     """A courier among fakes, with one delivery owed."""
 
-    def __init__(self, *script: Answer | Exception) -> None:
+    def __init__(self, *script: Answer | Exception, stood_still: bool = False) -> None:
         self.now = NOON
         self.receiver = Receiver(list(script))
-        self.book = DeliveriesInMemory()
-        self.courier = Courier(self.receiver, self.book, SECRET, now=lambda: self.now, seconds=Clock().seconds)
+        self.courier = Courier(
+            self.receiver, SECRET, CalmPulse(stood_still), now=lambda: self.now, seconds=Clock().seconds
+        )
 
-    async def attempt(self) -> tuple[Delivery, Attempt]:
-        delivery = await self.book.owe(delivery_owed(completed(), URL))
-        await self.courier.attempt(delivery, trigger="requests.completed.v1/1/7")
-        return self.book.kept[delivery.delivery_id], self.book.attempts[delivery.delivery_id][-1]
+    async def attempt(self) -> Tried:
+        return await self.courier.attempt(delivery_owed(completed(), URL), trigger="requests.completed.v1/1/7")
 
 
 async def test_the_body_holds_the_completion_event_and_its_moment() -> None:
@@ -72,44 +72,49 @@ async def test_a_second_attempt_keeps_id_and_body_and_takes_a_fresh_timestamp() 
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 299])
-async def test_every_2xx_is_delivered(status: int) -> None:
-    delivery, attempt = await Desk(Answer(status, b"thanks")).attempt()
-    assert delivery.state == "delivered"
-    assert attempt == Attempt(NOON, "requests.completed.v1/1/7", 250, status, "thanks", None)
+async def test_every_2xx_is_a_success(status: int) -> None:
+    tried = await Desk(Answer(status, b"thanks")).attempt()
+    assert tried.attempt == Attempt(NOON, "requests.completed.v1/1/7", 250, status, "thanks", None)
+    assert tried.attempt.succeeded
 
 
 @pytest.mark.parametrize("status", [199, 301, 302, 400, 410, 429, 500, 503])
-async def test_nothing_but_2xx_is_delivered(status: int) -> None:
-    delivery, attempt = await Desk(Answer(status, b"no")).attempt()
-    assert delivery.state == "failed"
+async def test_nothing_but_2xx_is_a_success(status: int) -> None:
+    attempt = (await Desk(Answer(status, b"no")).attempt()).attempt
+    assert not attempt.succeeded
     assert attempt.status == status
     assert attempt.error is not None
     assert attempt.error.code == f"http_{status}"
 
 
 @pytest.mark.parametrize("error", [Transient("timeout", "too slow"), Permanent("blocked_address", "not public")])
-async def test_a_failure_without_an_answer_is_recorded_with_its_code(error: Permanent | Transient) -> None:
-    delivery, attempt = await Desk(error).attempt()
-    assert delivery.state == "failed"
+async def test_a_failure_without_an_answer_is_told_with_its_code(error: Permanent | Transient) -> None:
+    attempt = (await Desk(error).attempt()).attempt
     assert (attempt.status, attempt.response) == (None, None)
     assert attempt.error == AttemptError(error.code, error.message)
 
 
-async def test_what_was_delivered_stays_delivered_when_a_later_attempt_fails() -> None:
-    desk = Desk(Answer(200, b""), Answer(500, b""))
-    await desk.attempt()
-    delivery, attempt = await desk.attempt()
-    assert delivery.state == "delivered"
-    assert not attempt.succeeded
+@pytest.mark.parametrize(("status", "is_wish"), [(429, True), (503, True), (500, False), (200, False)])
+async def test_only_a_busy_receiver_can_ask_to_be_left_alone(status: int, is_wish: bool) -> None:
+    tried = await Desk(Answer(status, b"", retry_after_seconds=60)).attempt()
+    assert tried.wish == (timedelta(minutes=1) if is_wish else None)
+    assert tried.counts is not is_wish
+
+
+async def test_without_a_time_to_wait_a_busy_receiver_is_an_ordinary_failure() -> None:
+    assert (await Desk(Answer(503, b"")).attempt()).counts
+
+
+async def test_a_failure_of_a_process_that_stood_still_says_nothing_about_the_receiver_but_its_answer_does() -> None:
+    assert not (await Desk(Transient("timeout", "too slow"), stood_still=True).attempt()).counts
+    assert (await Desk(Answer(500, b""), stood_still=True).attempt()).counts
 
 
 async def test_of_an_answer_the_first_kilobyte_is_kept_as_text_that_postgres_can_hold() -> None:
-    _, attempt = await Desk(Answer(200, b"\xff\x00" + b"a" * 5000)).attempt()
+    attempt = (await Desk(Answer(200, b"\xff\x00" + b"a" * 5000)).attempt()).attempt
     assert attempt.response == "\N{REPLACEMENT CHARACTER}" * 2 + "a" * 1022
 
 
-async def test_a_part_of_our_own_that_is_away_counts_no_attempt() -> None:
-    desk = Desk(DependencyAway("network", "no route"))
+async def test_a_part_of_our_own_that_is_away_is_no_attempt() -> None:
     with pytest.raises(DependencyAway):
-        await desk.attempt()
-    assert desk.book.attempts == {}
+        await Desk(DependencyAway("network", "no route")).attempt()

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Literal
 from uuid import uuid4
 
@@ -9,23 +10,44 @@ import httpx2
 import pytest
 
 from services.notifier.api.deliveries import deliveries_router
+from services.notifier.by_hand import ByHand
 from services.notifier.courier import Answer, Courier
-from services.notifier.domain.delivery import delivery_id, delivery_owed
+from services.notifier.domain.delivery import delivery_id
+from services.notifier.domain.schedule import Schedule
+from services.notifier.on_request_completed import OnRequestCompleted
+from services.notifier.steps import Steps
+from shared.events import rfc3339
 from shared.http.app import service_app
-from tests.unit.notifier.fakes import REQUEST, SECRET, URL, DeliveriesInMemory, KnownCallbacks, Receiver, completed
+from tests.unit.notifier.fakes import (
+    NOON,
+    REQUEST,
+    SECRET,
+    URL,
+    CalmPulse,
+    DeliveriesInMemory,
+    KnownCallbacks,
+    LaterInMemory,
+    Receiver,
+    places,
+    received,
+)
 
 
 class Api:
     def __init__(self, *script: Answer | Exception, auth: Literal["required", "off"] = "off") -> None:
         self.deliveries = DeliveriesInMemory()
         self.receiver = Receiver(list(script))
-        self.courier = Courier(self.receiver, self.deliveries, SECRET)
+        self.later = LaterInMemory()
+        courier = Courier(self.receiver, SECRET, CalmPulse())
+        self.steps = Steps(
+            courier, self.deliveries, places(), self.later, schedule=Schedule(), now=lambda: NOON, chance=lambda: 0.0
+        )
         self.app = service_app("notifier", {}, debug=False)
-        self.app.include_router(deliveries_router(self.deliveries, KnownCallbacks(), self.courier, auth=auth))
+        by_hand = ByHand(courier, self.deliveries)
+        self.app.include_router(deliveries_router(self.deliveries, KnownCallbacks(), by_hand, auth=auth))
 
     async def deliver(self) -> None:
-        delivery = await self.deliveries.owe(delivery_owed(completed(), URL))
-        await self.courier.attempt(delivery, trigger="requests.completed.v1/1/7")
+        await OnRequestCompleted(KnownCallbacks(), self.deliveries, self.steps)(received())
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx2.AsyncClient]:
@@ -43,7 +65,8 @@ async def test_deliveries_are_shown_with_their_attempts_and_without_the_rest_of_
     assert "token" not in answer.text
     (item,) = answer.json()["items"]
     assert item["delivery_id"] == delivery_id(REQUEST, URL)
-    assert (item["state"], item["host"], item["delivered_at"]) == ("failed", "shop.example", None)
+    assert (item["state"], item["host"], item["delivered_at"]) == ("pending", "shop.example", None)
+    assert item["next_attempt_at"] == rfc3339(NOON + timedelta(seconds=5))
     (attempt,) = item["attempts"]
     assert (attempt["n"], attempt["status"], attempt["response"]) == (1, 503, "later")
     assert attempt["error"]["code"] == "http_503"
@@ -73,7 +96,18 @@ async def test_a_redelivery_posts_the_same_body_under_the_same_id_and_says_what_
     first, second = api.receiver.posted
     assert (second.body, second.headers["webhook-id"]) == (first.body, first.headers["webhook-id"])
     assert answer.json()["state"] == "delivered"
+    assert answer.json()["next_attempt_at"] is None
     assert [attempt["trigger"] for attempt in answer.json()["attempts"]] == ["requests.completed.v1/1/7", "manual"]
+
+
+async def test_a_redelivery_that_fails_leaves_the_schedule_as_it_was() -> None:
+    api = Api(Answer(500, b""), Answer(500, b""))
+    await api.deliver()
+    (owed,) = api.deliveries.kept.values()
+    async with api.client() as client:
+        answer = await client.post(f"/v1/deliveries/{delivery_id(REQUEST, URL)}/redeliver")
+    assert (answer.json()["state"], len(answer.json()["attempts"])) == ("pending", 2)
+    assert list(api.deliveries.kept.values()) == [owed]
 
 
 @pytest.mark.parametrize("name", [str(uuid4()), "not-an-id"])

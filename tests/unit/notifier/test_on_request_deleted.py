@@ -2,12 +2,25 @@
 
 from services.notifier.courier import Courier
 from services.notifier.domain.delivery import delivery_owed
+from services.notifier.domain.schedule import Schedule
 from services.notifier.on_request_completed import OnRequestCompleted
 from services.notifier.on_request_deleted import OnRequestDeleted
+from services.notifier.steps import Steps
 from shared.events import RequestDeleted
 from shared.ids import LOCAL_OWNER, RequestId
 from shared.kafka.records import Received, Trigger
-from tests.unit.notifier.fakes import REQUEST, SECRET, URL, DeliveriesInMemory, KnownCallbacks, Receiver, completed
+from tests.unit.notifier.fakes import (
+    REQUEST,
+    SECRET,
+    URL,
+    CalmPulse,
+    DeliveriesInMemory,
+    KnownCallbacks,
+    LaterInMemory,
+    Receiver,
+    completed,
+    places,
+)
 from tests.unit.notifier.fakes import received as completion
 
 OTHER = RequestId("00000000-0000-4000-8000-000000000000")
@@ -30,6 +43,7 @@ async def test_a_deletion_twice_takes_the_deliveries_of_its_request_alone() -> N
 async def test_a_completion_that_comes_after_the_deletion_owes_nothing() -> None:
     deliveries, receiver = DeliveriesInMemory(), Receiver()
     await OnRequestDeleted(deliveries)(deleted())
-    handle = OnRequestCompleted(KnownCallbacks({}), deliveries, Courier(receiver, deliveries, SECRET))
+    steps = Steps(Courier(receiver, SECRET, CalmPulse()), deliveries, places(), LaterInMemory(), schedule=Schedule())
+    handle = OnRequestCompleted(KnownCallbacks({}), deliveries, steps)
     await handle(completion())
     assert (receiver.posted, deliveries.kept) == ([], {})

@@ -1,3 +1,3 @@
 UPDATE notifier.deliveries
-SET state = $2, delivered_at = CASE WHEN $2 = 'delivered' THEN coalesce(delivered_at, $3) END
+SET state = 'delivered', next_attempt_at = NULL, delivered_at = coalesce(delivered_at, $2)
 WHERE delivery_id = $1

@@ -1,0 +1,136 @@
+"""One step of a delivery: an attempt or a deferral, its record, and what follows from it.
+
+The step is written first, with the record that took it; then the next record is appended, or the dead letter. A crash
+between the two leaves the step with its trigger: the same record comes again and does what follows, and only that.
+A copy of a record finds that the step was taken by another one, and does nothing.
+"""
+
+import logging
+import random
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, DeliveryId
+from services.notifier.domain.progress import Moment, Move, Owed, Progress, Tried, after_attempt, put_off
+from services.notifier.domain.schedule import Schedule
+from services.notifier.endpoint_places import PROMPT_SECONDS
+from shared.events import DeliveryDue, Event
+from shared.kafka.records import Received
+from shared.kafka.retry_tiers import Reason
+
+log = logging.getLogger(__name__)
+
+
+class Attempts(Protocol):
+    """Tries at deliveries."""
+
+    async def attempt(self, delivery: Delivery, *, trigger: str) -> Tried: ...
+
+
+class Places(Protocol):
+    """How many attempts may be under way."""
+
+    def one(self, endpoint: str) -> AbstractAsyncContextManager[bool]:
+        """Hold a place towards `endpoint`; False when there is none."""
+        ...
+
+    def learn(self, endpoint: str, *, was_prompt: bool) -> None: ...
+
+
+class Book(Protocol):
+    """Keeps what became of each delivery. Both say where the delivery stands then, and None when it is gone."""
+
+    async def record(self, delivery_id: DeliveryId, attempt: Attempt, move: Move | None = None) -> Progress | None:
+        """Add the attempt and make the move, if the delivery still stands where that begins."""
+        ...
+
+    async def put_off(self, delivery_id: DeliveryId, move: Move) -> Progress | None:
+        """Make the move, if the delivery still stands where it begins."""
+        ...
+
+    async def last_error(self, delivery_id: DeliveryId) -> AttemptError | None: ...
+
+
+class Later(Protocol):
+    """The retry tiers of webhooks and their dead letters."""
+
+    async def schedule(
+        self, event: Event, received: Received[Event], reason: Reason | None, *, made: int, after: timedelta
+    ) -> None: ...
+
+    async def give_up(self, received: Received[Event], reason: Reason, *, event: Event | None = None) -> None: ...
+
+
+class Steps:
+    """Takes steps. Every one may be begun again by its own record."""
+
+    def __init__(
+        self,
+        attempts: Attempts,
+        book: Book,
+        places: Places,
+        later: Later,
+        *,
+        schedule: Schedule,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._attempts = attempts
+        self._book = book
+        self._places = places
+        self._later = later
+        self._schedule = schedule
+        self._now = now
+        self._chance = chance
+
+    async def take(self, received: Received[Event], owed: Owed, *, is_due: bool) -> None:
+        """Try the delivery if it `is_due`; if this very record took the last step, do what follows from that."""
+        trigger = str(received.trigger)
+        if owed.progress.step == trigger:
+            await self._follow(received, owed, await self._book.last_error(owed.delivery.delivery_id))
+        elif is_due:
+            async with self._places.one(owed.delivery.endpoint) as has_place:
+                tried = await self._try(owed.delivery, trigger) if has_place else None
+            progress = await self._written(owed, tried, self._moment(trigger))
+            if progress is not None and progress.step == trigger:
+                error = tried.attempt.error if tried is not None else None
+                await self._follow(received, Owed(owed.delivery, progress), error)
+
+    async def _try(self, delivery: Delivery, trigger: str) -> Tried:
+        tried = await self._attempts.attempt(delivery, trigger=trigger)
+        if not tried.was_suspended:
+            attempt = tried.attempt
+            was_prompt = attempt.status is not None and attempt.duration_ms <= PROMPT_SECONDS * 1000
+            self._places.learn(delivery.endpoint, was_prompt=was_prompt)
+        return tried
+
+    async def _written(self, owed: Owed, tried: Tried | None, moment: Moment) -> Progress | None:
+        delivery, before = owed.delivery, owed.progress
+        if tried is None:
+            log.debug("callback put off", extra={"delivery_id": delivery.delivery_id, "host": delivery.host})
+            return await self._book.put_off(delivery.delivery_id, Move(before, put_off(before, moment)))
+        after = after_attempt(before, tried, self._schedule, moment)
+        return await self._book.record(delivery.delivery_id, tried.attempt, Move(before, after))
+
+    def _moment(self, trigger: str) -> Moment:
+        return Moment(trigger, self._now(), self._chance())
+
+    async def _follow(self, received: Received[Event], owed: Owed, error: AttemptError | None) -> None:
+        delivery, progress = owed.delivery, owed.progress
+        if progress.state == "delivered":
+            return
+        due = DeliveryDue(
+            request_id=delivery.request_id,
+            owner=delivery.owner,
+            delivery_id=delivery.delivery_id,
+            attempt=progress.attempts,
+            deferral=progress.deferrals,
+        )
+        if progress.next_attempt_at is not None:
+            after = progress.next_attempt_at - self._now()
+            await self._later.schedule(due, received, error, made=progress.attempts, after=after)
+        elif error is not None:
+            await self._later.give_up(received, error, event=due)
+            log.warning("callback given up", extra={"delivery_id": delivery.delivery_id, "host": delivery.host})
