@@ -43,6 +43,13 @@ class Accepted(Part):
     warnings_total: int = 0
 
 
+class Cancelled(Part):
+    """A request was cancelled; `state` is what it is still, or `cancelled` when it has come to its end."""
+
+    request_id: str
+    state: State
+
+
 class Progress(Part):
     percent: float
     images_total: int
@@ -165,6 +172,7 @@ class Delivery(Part):
     delivery_id: str
     host: str
     state: str
+    next_attempt_at: str | None = None
     attempts: tuple[Attempt, ...]
 
 

@@ -13,6 +13,7 @@ import httpx2
 
 from pixelmill.api_answers import (
     Accepted,
+    Cancelled,
     Deliveries,
     Delivery,
     Findings,
@@ -36,7 +37,7 @@ PIECE_BYTES: Final = 64 * 1024
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 60.0
 VALIDATION_SECONDS: Final = 300.0
-"""A large CSV is checked whole before it is answered."""
+"""A large CSV is checked whole before it is answered, and a large request is copied whole for its retry."""
 
 LARGEST_PAGE: Final = 100
 """Requests that one call lists at most."""
@@ -130,11 +131,25 @@ class ApiClient:
                 break
         return Requests(items=tuple(found), next_cursor=cursor)
 
+    def cancel(self, request_id: str) -> Cancelled:
+        """Have a request end with what it has."""
+        with reaching(self._servers.ingest):
+            return parsed(self._http.post(f"{self._steered(request_id)}/cancel"), Cancelled)
+
+    def retry(self, request_id: str, *, idempotency_key: str | None = None) -> Accepted:
+        """Have what failed or was not attempted tried again, as a new request."""
+        with reaching(self._servers.ingest):
+            answer = self._http.post(
+                f"{self._steered(request_id)}/retry",
+                headers={} if idempotency_key is None else {"Idempotency-Key": idempotency_key},
+                timeout=httpx2.Timeout(VALIDATION_SECONDS, connect=CONNECT_SECONDS),
+            )
+        return parsed(answer, Accepted)
+
     def delete(self, request_id: str) -> None:
         """Delete a request that has ended."""
         with reaching(self._servers.ingest):
-            address = f"{self._servers.ingest}/v1/requests/{quote(request_id, safe='')}"
-            answer = self._http.delete(address)
+            answer = self._http.delete(self._steered(request_id))
         if not answer.is_success:
             raise Refused(problem_of(answer))
 
@@ -175,6 +190,9 @@ class ApiClient:
 
     def _request(self, request_id: str) -> str:
         return f"{self._servers.aggregator}/v1/requests/{quote(request_id, safe='')}"
+
+    def _steered(self, request_id: str) -> str:
+        return f"{self._servers.ingest}/v1/requests/{quote(request_id, safe='')}"
 
     def _get(self, address: str, kind: type[P], parameters: Mapping[str, str] | None = None) -> P:
         with reaching(address):

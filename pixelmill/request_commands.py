@@ -14,6 +14,7 @@ from pixelmill.display import results, show_json, show_requests
 from pixelmill.download_command import download
 from pixelmill.reporting import Unusable, reporting
 from pixelmill.request_end import follow_to_the_end, leave_with
+from pixelmill.steering_commands import cancel, retry
 from pixelmill.submit_command import submit
 
 ListedState = Annotated[State | None, typer.Option(help="Only requests in this state.")]
@@ -26,7 +27,7 @@ def register(app: typer.Typer) -> None:
     """Add all user's commands."""
     app.command("submit")(submit)
     app.command("list")(list_requests)
-    for command in (status, download, delete, deliveries, redeliver):
+    for command in (status, download, cancel, retry, delete, deliveries, redeliver):
         app.command()(command)
 
 
