@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from services.aggregator.domain.dead_letter import (
+    LARGEST_OFFSET,
+    LARGEST_PARTITION,
     UNKNOWN_CODE,
     DeadLetter,
     DeadLetterKind,
@@ -26,8 +28,6 @@ _MARKS: Final = (ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET, ERROR_CODE, ERRO
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_MS: Final = 253_370_764_800_000  # 9999-01-01: what comes later is no date
-_LARGEST_PARTITION: Final = 2**31 - 1
-_LARGEST_OFFSET: Final = 2**63 - 1
 
 
 def letter_of(record: Record, kind: DeadLetterKind) -> DeadLetter:
@@ -67,8 +67,8 @@ def _origin(marks: dict[str, bytes | None]) -> Origin | None:
     topic = _storable(marks.get(ORIGIN_TOPIC), LONGEST_TOPIC)
     if not topic:
         return None
-    partition = _number(marks.get(ORIGIN_PARTITION), _LARGEST_PARTITION)
-    return Origin(topic, partition, _number(marks.get(ORIGIN_OFFSET), _LARGEST_OFFSET))
+    partition = _number(marks.get(ORIGIN_PARTITION), LARGEST_PARTITION)
+    return Origin(topic, partition, _number(marks.get(ORIGIN_OFFSET), LARGEST_OFFSET))
 
 
 def _number(digits: bytes | None, largest: int) -> int | None:

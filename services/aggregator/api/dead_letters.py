@@ -24,6 +24,7 @@ from shared.http.documented_problems import problem_answers
 from shared.http.problems import Problem
 
 RETRY_AFTER_SECONDS: Final = 5
+_FRESH: Final = {"Cache-Control": "no-store"}
 
 _UNKNOWN: Final = {404: ("unknown-letter", "There is no dead letter with this id.")}
 _RUNNING: Final = {409: ("replay-running", "Another call replays letters; `Retry-After` says when to ask again.")}
@@ -51,7 +52,7 @@ def dead_letters_router(letters: LetterPages, replay: Replaying, *, auth: Auth) 
     @router.get("", summary="List dead letters", responses=problem_answers({**NO_KEY, **INVALID_PARAMETERS}))
     async def listed(response: Response, wanted: Annotated[LetterFilter, Query()]) -> DeadLetterList:
         """What fits in groups, and letters newest first, each with its origin and the beginning of its payload."""
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.update(_FRESH)
         page = await letters.page(wanted.wanted, before=wanted.before, limit=wanted.limit)
         groups = await letters.groups(wanted.wanted)
         return DeadLetterList(
@@ -66,7 +67,7 @@ def dead_letters_router(letters: LetterPages, replay: Replaying, *, auth: Auth) 
         letter: Annotated[str, Path(max_length=LONGEST_ID, description="The letter's `id`, as the list gives it.")],
     ) -> DeadLetterAnswer:
         """One letter with all of its payload and headers."""
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.update(_FRESH)
         return letter_answer(await _found(letters, letter))
 
     @router.post(

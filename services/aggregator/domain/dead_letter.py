@@ -1,5 +1,6 @@
 """A dead letter as operators see it: what it is, why nobody could do anything with it, and where it came from."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,17 +42,20 @@ class LetterId(NamedTuple):
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
-_LARGEST_PARTITION: Final = 2**31 - 1
-_LARGEST_OFFSET: Final = 2**63 - 1
+LARGEST_PARTITION: Final = 2**31 - 1
+LARGEST_OFFSET: Final = 2**63 - 1
+_ID: Final = re.compile(r"(?P<topic>[a-zA-Z0-9._-]{1,249}):(?P<partition>[0-9]{1,10}):(?P<offset>[0-9]{1,19})")
 
 
 def letter_id(text: str) -> LetterId:
     """Read an id; raises `NotALetterId`."""
-    topic, partition, offset = (["", *text.rsplit(":", 2)])[-3:]
-    numbers = [int(digits) if digits.isascii() and digits.isdigit() else -1 for digits in (partition, offset)]
-    if not topic or not 0 <= numbers[0] <= _LARGEST_PARTITION or not 0 <= numbers[1] <= _LARGEST_OFFSET:
+    read = _ID.fullmatch(text)
+    if read is None:
         raise NotALetterId(NotALetterId.__doc__)
-    return LetterId(topic, numbers[0], numbers[1])
+    found = LetterId(read["topic"], int(read["partition"]), int(read["offset"]))
+    if found.partition > LARGEST_PARTITION or found.offset > LARGEST_OFFSET:
+        raise NotALetterId(NotALetterId.__doc__)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
