@@ -148,6 +148,16 @@ def test_the_codec_limits_of_a_processor_fit_into_its_memory() -> None:
     assert needed <= int(limit[:-1]) * 1024 * MIB
 
 
+def test_processors_share_a_folder_that_belongs_to_their_user_and_outlives_them() -> None:
+    processor = CONTAINERS["processor"]
+    home = processor["environment"]["PIXELMILL_HOME"]
+    assert processor["volumes"] == [f"processor:{home}"]
+    assert "processor" in COMPOSE["volumes"]
+    (installed,) = re.findall(r"^RUN install --directory --owner=(\d+) --group=(\d+) (.+)$", DOCKERFILE, re.MULTILINE)
+    assert ":".join(installed[:2]) == processor["user"]
+    assert home in installed[2].split()
+
+
 def test_replicas_can_be_set_and_have_no_names_that_collide() -> None:
     assert CONTAINERS["processor"]["deploy"]["replicas"] == "${PROCESSOR_REPLICAS:-2}"
     assert CONTAINERS["aggregator-stream"]["deploy"]["replicas"] == "${AGGREGATOR_STREAM_REPLICAS:-1}"

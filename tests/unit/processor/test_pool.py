@@ -20,6 +20,7 @@ from services.processor.codec.job import Compressed, Job, Order
 from services.processor.codec.memory_file import MemoryFile, StaleFile
 from services.processor.codec.pool import CodecPool, PoolLimits
 from shared.errors import DependencyAway, Permanent
+from tests.unit.processor.codec_children import codec_processes, is_gone, killed_at_work, process_at_work
 from tests.unit.processor.pictures import encoded, photo, slow_jpeg
 from tests.waiting import until
 
@@ -59,43 +60,6 @@ async def made(pool: CodecPool, data: bytes) -> Compressed:
 def processes_lost(cause: str) -> float:
     """What the metric says."""
     return REGISTRY.get_sample_value("pixelmill_processor_codec_processes_lost_total", {"cause": cause}) or 0.0
-
-
-def codec_processes(parent: int) -> list[int]:
-    """The codec processes of one parent; the tracker that multiprocessing starts beside them is none."""
-    children: list[int] = []
-    for task in Path(f"/proc/{parent}/task").iterdir():
-        children += map(int, (task / "children").read_text().split())
-    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
-
-
-def processor_seconds(process: int) -> float:
-    """What a process has used of a processor since it began."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-async def process_at_work() -> int:
-    """The codec process of this one that uses its processor now."""
-    before = {process: processor_seconds(process) for process in codec_processes(os.getpid())}
-
-    def at_work() -> int:
-        now = codec_processes(os.getpid())
-        return next((one for one in now if processor_seconds(one) > before.setdefault(one, 0.0) + 0.8), 0)
-
-    found = await until(at_work, what="a codec process works on a picture")
-    assert isinstance(found, int)
-    return found
-
-
-async def killed_at_work() -> None:
-    at_work = await process_at_work()
-    os.kill(at_work, signal.SIGKILL)
-    await until(partial(is_gone, at_work), what="the killed process is gone")
-
-
-def is_gone(process: int) -> bool:
-    return process not in codec_processes(os.getpid())
 
 
 async def test_a_picture_is_compressed_in_another_process(pool: CodecPool) -> None:
