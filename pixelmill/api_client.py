@@ -26,6 +26,7 @@ from pixelmill.api_answers import (
     Status,
 )
 from pixelmill.api_refusals import Refused, parsed, problem_of, reaching
+from pixelmill.dead_letter_answers import DeadLetter, DeadLetters, Replayed
 from pixelmill.server_addresses import Servers
 
 P = TypeVar("P", bound=Part)
@@ -37,10 +38,10 @@ PIECE_BYTES: Final = 64 * 1024
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 60.0
 VALIDATION_SECONDS: Final = 300.0
-"""A large CSV is checked whole before it is answered, and a large request is copied whole for its retry."""
+"""A large CSV is checked whole before it is answered, a large request copied whole, many letters replayed slowly."""
 
 LARGEST_PAGE: Final = 100
-"""Requests that one call lists at most."""
+"""Requests, or dead letters, that one call lists at most."""
 PICTURES_AT_ONCE: Final = 500
 """Images that one call describes."""
 PICTURE_PATH: Final = "/v1/images/"
@@ -171,6 +172,27 @@ class ApiClient:
         with reaching(self._servers.notifier):
             address = f"{self._servers.notifier}/v1/deliveries/{quote(delivery_id, safe='')}/redeliver"
             return parsed(self._http.post(address), Delivery)
+
+    def dead_letters(self, wanted: Mapping[str, str], *, limit: int) -> DeadLetters:
+        """The newest dead letters that fit, `limit` of them at most, and all that fit in groups."""
+        found: list[DeadLetter] = []
+        parameters = dict(wanted)
+        while True:
+            parameters["limit"] = str(min(limit - len(found), LARGEST_PAGE))
+            page = self._get(f"{self._servers.aggregator}/v1/dead-letters", DeadLetters, parameters)
+            found += page.items
+            if page.next_cursor is None or len(found) >= limit:
+                return page.model_copy(update={"items": tuple(found)})
+            parameters["cursor"] = page.next_cursor
+
+    def replay(self, order: Mapping[str, object]) -> Replayed:
+        """Have dead letters replayed."""
+        with reaching(self._servers.aggregator):
+            address = f"{self._servers.aggregator}/v1/dead-letters/replay"
+            answer = self._http.post(
+                address, json=dict(order), timeout=httpx2.Timeout(VALIDATION_SECONDS, connect=CONNECT_SECONDS)
+            )
+        return parsed(answer, Replayed)
 
     def save_csv(self, request_id: str, name: str, into: IO[bytes]) -> None:
         """Write `output.csv` or `failures.csv` of a request that has ended."""

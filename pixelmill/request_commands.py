@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pixelmill import dead_letter_commands
 from pixelmill.api_answers import Part, State
 from pixelmill.api_client import Wanted
 from pixelmill.command_options import AsJson, RequestName, Watch
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command("list")(list_requests)
     for command in (status, download, cancel, retry, delete, deliveries, redeliver):
         app.command()(command)
+    dead_letter_commands.register(app)
 
 
 def list_requests(
