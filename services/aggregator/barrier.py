@@ -33,6 +33,8 @@ PLANNER: Final = Reader("ingest", "planner", (REQUESTS_ACCEPTED, REQUESTS_PROGRE
 PROCESSORS: Final = Reader("processor", "images", (IMAGES_REQUESTED_EXPRESS, IMAGES_REQUESTED_BULK))
 RETRYING_PROCESSORS: Final = Reader("processor", "images", IMAGES_RETRY)
 STREAM: Final = Reader("aggregator", "stream", (IMAGES_PROCESSED,))
+ASSEMBLER: Final = Reader("aggregator", "assembler", (REQUESTS_PROGRESS,))
+NEWCOMERS: Final = Reader("aggregator", "requests", (REQUESTS_ACCEPTED,))
 
 # A record that waited as long as it may is tried at once, and each try that fails leads into a tier once more;
 # clocks that differ a little may cost a hop.
@@ -113,14 +115,24 @@ class Barrier:
         return True
 
 
-def events_read() -> list[Stage]:
+def acceptances_read() -> list[Stage]:
+    """Every acceptance that was said has been heard, and its request has a row."""
+    return [Read(NEWCOMERS)]
+
+
+def progress_read() -> list[Stage]:
+    """Every result that was said has a row, and every complete chunk that was said to be is recorded."""
+    return [Read(NEWCOMERS), Read(STREAM), Read(ASSEMBLER)]
+
+
+def releases_read() -> list[Stage]:
     """No event that releases a chunk waits for its reader, and no released image waits for a processor."""
     return [Read(PLANNER), Read(PROCESSORS)]
 
 
 def images_done(patience: timedelta) -> list[Stage]:
     """Every image that was released when the first stage passed has a result, unless it was lost."""
-    return [*events_read(), RetriesDone(patience), Read(STREAM)]
+    return [*releases_read(), RetriesDone(patience), Read(STREAM)]
 
 
 def _has_passed(read: Places, ends: Places) -> bool:

@@ -1,24 +1,23 @@
-"""Chunks behind a barrier: those without any result are released again, lost images are requested again.
+"""Images that lie behind a barrier without a result: they are requested again.
 
-All of it only appends events. A chunk that was released is not released twice, whatever is said; of a result that
-comes twice the first one counts.
+Should an image be made twice all the same, its first result counts.
 """
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
 
-from services.aggregator.domain.standstill import Standstills
 from services.aggregator.known_requests import RequestGone
 from services.aggregator.metrics import WATCHDOG_ACTIONS
 from services.aggregator.on_image_processed import ChunkId
-from shared.events import ChunkAdvanced, ImageError, ImageProcessed
+from shared.events import ImageError, ImageProcessed
 from shared.ids import RequestId
 from shared.image_requests import LANES, images_requested
 from shared.kafka.producer import Facts
 from shared.request_files import ManifestImage, RequestFile
-from shared.topics import IMAGES_PROCESSED, REQUESTS_ACCEPTED, REQUESTS_PROGRESS
+from shared.topics import IMAGES_PROCESSED
 
 log = logging.getLogger(__name__)
 
@@ -54,45 +53,6 @@ class RequestFiles(Protocol):
         ...
 
 
-class ReleaseAgain:
-    """Says what makes the planner release a chunk, should nobody have said it."""
-
-    def __init__(self, results: ChunkResults, files: RequestFiles, facts: Facts, *, standstills: Standstills) -> None:
-        self._results = results
-        self._files = files
-        self._facts = facts
-        self._standstills = standstills
-
-    async def __call__(self, chunk: ChunkId) -> None:
-        standstill = self._standstills.find(chunk.request_id)
-        if standstill is None or chunk.chunk in standstill.released_again:
-            return
-        missing = await self._results.missing(chunk)
-        try:
-            file = await self._files.file(chunk.request_id)
-        except RequestGone:
-            return
-        if len(missing.indexes) == file.images_in_chunk(chunk.chunk):
-            standstill.released_again |= set(await self._release(file, chunk.chunk))
-            WATCHDOG_ACTIONS.labels("released").inc()
-            log.warning("chunk released again", extra={"request_id": chunk.request_id, "chunk": chunk.chunk})
-
-    async def _release(self, file: RequestFile, chunk: int) -> Sequence[int]:
-        """Return the chunks that are released by the event."""
-        if chunk < file.window:
-            await self._facts.publish(REQUESTS_ACCEPTED, file.accepted())
-            return range(file.window)
-        advanced = ChunkAdvanced(
-            request_id=file.request_id,
-            owner=file.owner,
-            chunk=chunk - file.window,
-            chunks_total=file.chunks_total,
-            window=file.window,
-        )
-        await self._facts.publish(REQUESTS_PROGRESS, advanced)
-        return [chunk]
-
-
 class RequestAgain:
     """Requests images again that were lost, and gives them up when that did not help several times."""
 
@@ -101,7 +61,7 @@ class RequestAgain:
         self._files = files
         self._facts = facts
 
-    async def __call__(self, chunk: ChunkId) -> None:
+    async def __call__(self, chunk: ChunkId, _now: datetime, /) -> None:
         missing = await self._results.missing(chunk)
         if not missing.indexes:
             return

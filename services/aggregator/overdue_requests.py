@@ -7,11 +7,13 @@ from typing import Final, NamedTuple, Protocol
 
 from services.aggregator.domain.standstill import Reminders
 from services.aggregator.metrics import REQUESTS_STUCK, WATCHDOG_ACTIONS
+from services.aggregator.on_image_processed import ChunkId
+from services.aggregator.stalled_requests import LOOKS, Notices
 from shared.events import DeadlinePassed, rfc3339
 from shared.ids import Owner, RequestId
 from shared.kafka.producer import Facts
 from shared.request_files import RequestFile
-from shared.topics import REQUESTS_ACCEPTED, REQUESTS_PROGRESS
+from shared.topics import REQUESTS_PROGRESS
 
 log = logging.getLogger(__name__)
 
@@ -69,31 +71,26 @@ class UnheardRows(Protocol):
 
 
 class UnheardRequests:
-    """Announces what was accepted and never arrived here."""
+    """Looks for what was accepted and never arrived here; it may be late, so it only notices. One page a turn."""
 
-    def __init__(self, rows: UnheardRows, facts: Facts, *, patience: timedelta, page: int = PAGE) -> None:
+    def __init__(self, rows: UnheardRows, notices: Notices, *, patience: timedelta, page: int = PAGE) -> None:
         self._rows = rows
-        self._facts = facts
+        self._notices = notices
         self._patience = patience
-        self._reminders = Reminders(patience)
         self._page = page
         self._after: RequestFile | None = None
         self._next_round: datetime | None = None
 
     async def turn(self, now: datetime) -> None:
-        """Look at the next page. Raises `DependencyAway`, and goes on with the same page next time."""
+        """Raises `DependencyAway`, and goes on with the same page next time."""
         if self._after is None and self._next_round is not None and now < self._next_round:
             return
         before = now - self._patience
         page = await self._rows.unheard(accepted_before=before, after=self._after, limit=self._page)
         for request in page:
-            if self._reminders.is_due(request.request_id, now):
-                await self._facts.publish(REQUESTS_ACCEPTED, request.accepted())
-                self._reminders.said(request.request_id, now)
-                WATCHDOG_ACTIONS.labels("accepted").inc()
-                log.warning("request announced again", extra={"request_id": request.request_id})
+            self._notices.notice(ChunkId(request.request_id, 0))
         self._after = page[-1] if len(page) == self._page else None
-        self._next_round = now + self._patience / 2
+        self._next_round = now + self._patience / LOOKS
 
 
 class StuckRows(Protocol):

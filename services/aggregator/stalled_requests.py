@@ -1,27 +1,17 @@
-"""Looks at every request that has no end, page by page, and finds out why it does not move.
+"""Looks at every request that has no end, page by page, and tells why it does not move.
 
-What rows alone can prove is said at once: a complete chunk that is not recorded, an end that nobody reached. What may
-only be late is left to barriers.
+It only notices: what seems to be lost may be late, and is left to barriers.
 """
 
-import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from services.aggregator.behind_barrier import BehindBarrier
 from services.aggregator.domain.open_request import OpenRequest
-from services.aggregator.domain.standstill import Reminders, Standstill, Standstills
-from services.aggregator.known_requests import RequestGone
-from services.aggregator.metrics import WATCHDOG_ACTIONS
+from services.aggregator.domain.standstill import Standstill, Standstills
 from services.aggregator.on_image_processed import ChunkId
-from shared.events import ChunkCompleted
 from shared.ids import RequestId
-from shared.kafka.producer import Facts
-from shared.request_files import RequestFile
-from shared.topics import REQUESTS_ACCEPTED, REQUESTS_PROGRESS
-
-log = logging.getLogger(__name__)
 
 PAGE: Final = 200
 # How many rounds of looks fit into the patience.
@@ -38,10 +28,18 @@ class OpenRequests(Protocol):
         ...
 
 
-class RequestFiles(Protocol):
-    async def file(self, request_id: RequestId) -> RequestFile:
-        """Read `request.json`; raises `RequestGone`."""
-        ...
+class Notices(Protocol):
+    def notice(self, chunk: ChunkId) -> None:
+        """Look after this chunk once it is sure that nothing is merely late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicions:
+    """Where chunks go: the complete ones that are not recorded, those that were not released, those with holes."""
+
+    completions: Notices
+    releases: Notices
+    images: Notices
 
 
 class StalledRequests:
@@ -50,22 +48,15 @@ class StalledRequests:
     def __init__(
         self,
         requests: OpenRequests,
-        files: RequestFiles,
-        facts: Facts,
-        *,
         standstills: Standstills,
-        releases: BehindBarrier,
-        images: BehindBarrier,
+        suspicions: Suspicions,
+        *,
         patience: timedelta,
         page: int = PAGE,
     ) -> None:
         self._requests = requests
-        self._files = files
-        self._facts = facts
         self._standstills = standstills
-        self._releases = releases
-        self._images = images
-        self._reminders = Reminders(patience)
+        self._suspicions = suspicions
         self._pause = patience / LOOKS
         self._page = page
         self._after: RequestId | None = None
@@ -81,7 +72,7 @@ class StalledRequests:
             self._seen.add(request.request_id)
             standstill = self._standstills.look(request, now)
             if standstill is not None:
-                await self._help(request, standstill, now)
+                self._suspect(request, standstill)
         if len(page) < self._page:
             await self._end_round(now)
         else:
@@ -92,37 +83,16 @@ class StalledRequests:
         self._standstills.forget_all_but(self._seen)
         self._after, self._seen, self._next_round = None, set(), now + self._pause
 
-    async def _help(self, request: OpenRequest, standstill: Standstill, now: datetime) -> None:
-        what = (request.request_id, standstill.signature)
-        if (request.is_all_recorded or request.unrecorded()) and self._reminders.is_due(what, now):
-            await self._say_again(request)
-            self._reminders.said(what, now)
-        for chunk in request.untouched():
-            barrier = self._images if chunk in standstill.released_again else self._releases
-            barrier.notice(ChunkId(request.request_id, chunk))
-        for chunk in request.incomplete():
-            self._images.notice(ChunkId(request.request_id, chunk))
+    def _suspect(self, request: OpenRequest, standstill: Standstill) -> None:
+        def all_to(notices: Notices, chunks: Sequence[int]) -> None:
+            for chunk in chunks:
+                notices.notice(ChunkId(request.request_id, chunk))
 
-    async def _say_again(self, request: OpenRequest) -> None:
-        try:
-            file = await self._files.file(request.request_id)
-        except RequestGone:
-            return
-        if file.chunks_total == 0:
-            await self._facts.publish(REQUESTS_ACCEPTED, file.accepted())
-        else:
-            # Of a request whose chunks are all recorded, any completed chunk reaches the end.
-            chunks = request.unrecorded() or [file.chunks_total - 1]
-            await self._facts.publish(REQUESTS_PROGRESS, *(_completed(file, chunk) for chunk in chunks))
-        WATCHDOG_ACTIONS.labels("completed").inc()
-        log.warning("completed chunks said again", extra={"request_id": request.request_id})
-
-
-def _completed(file: RequestFile, chunk: int) -> ChunkCompleted:
-    return ChunkCompleted(
-        request_id=file.request_id,
-        owner=file.owner,
-        chunk=chunk,
-        chunks_total=file.chunks_total,
-        window=file.window,
-    )
+        if request.is_all_recorded:
+            # Any chunk that is said to be complete reaches the end now.
+            all_to(self._suspicions.completions, [max(0, request.chunks_total - 1)])
+        all_to(self._suspicions.completions, request.unrecorded())
+        untouched, released = request.untouched(), standstill.released_again
+        all_to(self._suspicions.releases, [chunk for chunk in untouched if chunk not in released])
+        all_to(self._suspicions.images, [chunk for chunk in untouched if chunk in released])
+        all_to(self._suspicions.images, request.incomplete())

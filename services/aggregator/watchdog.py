@@ -56,6 +56,7 @@ class Watchdog:
         self._now = now
         self._turn_seconds = turn_seconds
         self._duties: Sequence[Duty] = ()
+        self._at_work: dict[int, asyncio.Task[None]] = {}
         self._renew_at: datetime | None = None
         self._away: set[str] = set()
 
@@ -64,7 +65,6 @@ class Watchdog:
         watching = asyncio.create_task(self._watch(stop))
         stopping = asyncio.create_task(stop.wait())
         try:
-            # What is said twice does no harm, so a turn is given up in the middle.
             await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if watching.done():
                 watching.result()
@@ -75,10 +75,21 @@ class Watchdog:
             await self._let_go()
 
     async def turn(self) -> None:
-        """Do a little of every duty, as long as the lease is held."""
+        """Begin a little of every duty that is not at work, as long as the lease is held.
+
+        A slow duty keeps neither the lease from being renewed nor others from being done: it goes on next turn.
+        """
         await self._unless_away("lease", self._hold)
-        for duty in self._duties:
-            await self._unless_away(type(duty).__name__, partial(self._do, duty))
+        for place, duty in enumerate(self._duties):
+            if place not in self._at_work:
+                step = self._unless_away(type(duty).__name__, partial(self._do, duty))
+                self._at_work[place] = asyncio.create_task(step)
+        if self._at_work:
+            await asyncio.wait(self._at_work.values(), timeout=self._turn_seconds)
+        for place, task in list(self._at_work.items()):
+            if task.done():
+                del self._at_work[place]
+                task.result()
 
     async def _do(self, duty: Duty) -> None:
         await duty.turn(self._now())
@@ -111,16 +122,25 @@ class Watchdog:
             self._duties = self._new_duties()
             log.info("the watchdog of this process is at work")
         elif not is_held:
-            self._rest()
+            await self._rest()
         WATCHDOG_HOLDS.set(is_held)
 
-    def _rest(self) -> None:
+    async def _rest(self) -> None:
         if self._duties:
             log.warning("another watchdog has taken over")
         self._duties = ()
+        await self._stop_work()
         REQUESTS_STUCK.set(0)
 
+    async def _stop_work(self) -> None:
+        """What is said twice does no harm, so work is given up in the middle."""
+        at_work, self._at_work = list(self._at_work.values()), {}
+        for task in at_work:
+            task.cancel()
+        await asyncio.gather(*at_work, return_exceptions=True)
+
     async def _let_go(self) -> None:
+        await self._stop_work()
         if not self._duties:
             return
         try:

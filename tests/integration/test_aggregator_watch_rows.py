@@ -48,6 +48,13 @@ async def bring(place: Place, request: Request, indexes: Sequence[int]) -> None:
     await PostgresResults(place.database).record(results)
 
 
+async def record(place: Place, request: Request, chunk: int) -> None:
+    row = await PostgresRequests(place.database).find(request.request_id)
+    assert row is not None
+    images = await S3Requests(place.store, BUCKETS[0]).manifest(request.request_id, chunk)
+    await PostgresResults(place.database).record_chunk(row, chunk, images)
+
+
 async def seen(place: Place, request: Request) -> OpenRequest | None:
     pages = await PostgresWatch(place.database).page(None, limit=10_000)
     return next((each for each in pages if each.request_id == request.request_id), None)
@@ -65,10 +72,7 @@ async def test_an_open_request_shows_how_its_chunks_stand(place: Place) -> None:
 async def test_recorded_chunks_are_counted_and_not_looked_into(place: Place) -> None:
     request = await known(place)
     await bring(place, request, range(5))
-    row = await PostgresRequests(place.database).find(request.request_id)
-    assert row is not None
-    images = await S3Requests(place.store, BUCKETS[0]).manifest(request.request_id, 0)
-    await PostgresResults(place.database).record_chunk(row, 0, images)
+    await record(place, request, 0)
     found = await seen(place, request)
     assert found is not None
     assert (found.recorded, tuple(found.open_chunks)) == (1, (OpenChunk(1, 0), OpenChunk(2, 0)))
@@ -115,6 +119,20 @@ async def test_missing_images_are_those_without_a_result(place: Place) -> None:
     await watch.forget_ended()
     left = "SELECT count(*) FROM aggregator.republished_chunks WHERE request_id = $1"
     assert await place.value(left, request.request_id) == 0
+
+
+async def test_a_complete_chunk_is_unheeded_until_it_is_recorded_and_the_end_is_reached(place: Place) -> None:
+    request, watch = await known(place, 10), PostgresWatch(place.database)
+    first, last = (ChunkId(request.request_id, chunk) for chunk in range(2))
+    await bring(place, request, range(10))
+    assert await watch.is_unheeded(first)
+    await record(place, request, 0)
+    assert not await watch.is_unheeded(first)
+    assert await watch.is_unheeded(last)
+    await record(place, request, 1)
+    assert await watch.is_unheeded(last)
+    await place.execute(_CLAIMED, request.request_id, datetime.now(UTC))
+    assert not await watch.is_unheeded(last)
 
 
 async def test_overdue_requests_come_by_deadline(place: Place) -> None:
@@ -174,6 +192,7 @@ _QUERIES: dict[str, tuple[object, ...]] = {
     "unheard_requests": (datetime(2026, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), "", 200),
     "stuck_requests": (datetime(2026, 1, 1, tzinfo=UTC), 1000),
     "missing_results": (UUID(int=7), 3),
+    "is_unheeded": (UUID(int=7), 3),
 }
 
 

@@ -53,6 +53,10 @@ class PostgresWatch:
         async with self._database.connection() as connection:
             await connection.execute(_SQL["count_republished"], *chunk)
 
+    async def is_unheeded(self, chunk: ChunkId) -> bool:
+        async with self._database.connection() as connection:
+            return bool(await connection.fetchval(_SQL["is_unheeded"], *chunk))
+
     async def overdue(self, now: datetime, *, after: Overdue | None, limit: int) -> Sequence[Overdue]:
         place = (_EPOCH, _LOWEST_ID) if after is None else (after.deadline_at, after.request_id)
         async with self._database.connection() as connection:

@@ -45,8 +45,10 @@ class Standstills:
             known.signature, known.since = request.signature, now
         return known if now - known.since >= self._patience else None
 
-    def find(self, request_id: RequestId) -> Standstill | None:
-        return self._known.get(request_id)
+    def find(self, request_id: RequestId, now: datetime) -> Standstill | None:
+        """The standstill of a request, unless it was seen to move since, or to have ended."""
+        known = self._known.get(request_id)
+        return known if known is not None and now - known.since >= self._patience else None
 
     def forget_all_but(self, seen: Collection[RequestId]) -> None:
         self._known = {each: known for each, known in self._known.items() if each in seen}

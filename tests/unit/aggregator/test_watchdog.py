@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import pytest
+
 from services.aggregator.watchdog import LEASE, RENEWAL, Duty, Watchdog
 from shared.errors import DependencyAway
 from tests.unit.aggregator.watchdog_fakes import Clock
@@ -153,10 +155,43 @@ class Endless:
 
     def __init__(self) -> None:
         self.began = asyncio.Event()
+        self.times_given_up = 0
 
     async def turn(self, _now: datetime) -> None:
         self.began.set()
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.times_given_up += 1
+
+
+async def test_a_duty_that_takes_long_keeps_neither_others_nor_the_lease_waiting() -> None:
+    clock = Clock()
+    lease, endless, quick = SharedLease(clock), Endless(), Round()
+    watchdog = Watchdog(lease.for_holder("only"), lambda: [endless, quick], now=clock, turn_seconds=0.01)
+    for _ in range(4):
+        await watchdog.turn()
+        clock.pass_(RENEWAL)
+    assert quick.turns == 4
+    assert lease.expires_at > clock()
+    stop = asyncio.Event()
+    stop.set()
+    await watchdog.run(stop)
+    assert endless.times_given_up == 1
+
+
+class Broken:
+    """A duty with a bug."""
+
+    async def turn(self, _now: datetime) -> None:
+        raise ZeroDivisionError
+
+
+async def test_a_bug_ends_the_watchdog() -> None:
+    clock = Clock()
+    watchdog = Watchdog(SharedLease(clock).for_holder("only"), lambda: [Broken()], now=clock)
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(watchdog.run(asyncio.Event()), 5)
 
 
 async def test_a_stop_gives_up_a_turn_in_the_middle() -> None:

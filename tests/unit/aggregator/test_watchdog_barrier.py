@@ -14,8 +14,8 @@ from services.aggregator.barrier import (
     Read,
     Reader,
     RetriesDone,
-    events_read,
     images_done,
+    releases_read,
 )
 from shared.errors import DependencyAway
 from tests.unit.aggregator.fakes import NOON
@@ -69,7 +69,7 @@ async def test_what_comes_after_the_first_look_is_not_waited_for() -> None:
 async def test_one_partition_that_lags_is_enough_to_wait() -> None:
     topics = FakeTopics()
     topics.fill(PROCESSORS, records=5)
-    barrier = Barrier(topics, events_read())
+    barrier = Barrier(topics, releases_read())
     topics.catch_up(PROCESSORS)
     topics.read_up_to[PROCESSORS.service, PROCESSORS.role, PROCESSORS.topics[1].name] = 4
     assert not await barrier.is_passed(NOON + timedelta(days=3))

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.aggregator.barrier import PLANNER, PROCESSORS, RETRYING_PROCESSORS, STREAM
+from services.aggregator.barrier import ASSEMBLER, NEWCOMERS, PLANNER, PROCESSORS, RETRYING_PROCESSORS, STREAM
 from services.aggregator.domain.standstill import LONGEST_SILENCE
 from services.aggregator.lost_images import MOST_REPUBLISHED
 from shared.errors import DependencyAway
@@ -192,10 +192,10 @@ async def test_what_has_no_effect_is_said_ever_more_rarely() -> None:
     file = request_file(images=4, chunk_size=4)
     world = await world_with(file)
     world.record(file, 0)
-    await world.watch_for(4 * LONGEST_SILENCE)
+    await world.watch_for(4 * LONGEST_SILENCE, readers_read=True)
     said = len(world.topics.published)
     assert 6 <= said <= 12
-    await world.watch_for(2 * LONGEST_SILENCE)
+    await world.watch_for(2 * LONGEST_SILENCE, readers_read=True)
     assert len(world.topics.published) > said
 
 
@@ -238,6 +238,32 @@ async def test_a_request_that_ingest_has_no_row_of_is_looked_after_by_its_file()
     assert {type(event) for event in world.topics.events()} == {RequestAccepted, ChunkAdvanced}
 
 
+async def test_complete_chunks_are_not_said_again_while_what_was_said_waits_for_its_reader() -> None:
+    file = request_file(images=4, chunk_size=4)
+    world = await world_with(file)
+    world.bring(file, *range(4))
+    world.topics.fill(ASSEMBLER)
+    await world.watch_for(30 * MINUTE)
+    assert world.topics.published == []
+    # It was late, and not lost.
+    world.record(file, 0)
+    await world.end(file)
+    world.topics.catch_up(ASSEMBLER)
+    await world.watch_for(5 * MINUTE)
+    assert world.topics.published == []
+
+
+async def test_nothing_is_announced_again_while_acceptances_wait_for_their_reader() -> None:
+    file = request_file()
+    world = World(file)
+    world.topics.fill(NEWCOMERS)
+    await world.watch_for(30 * MINUTE)
+    await world.know(file)
+    world.topics.catch_up(NEWCOMERS)
+    await world.watch_for(LITTLE)
+    assert world.topics.published == []
+
+
 async def test_an_accepted_request_that_never_arrived_is_announced_again() -> None:
     file = request_file()
     world = World(file)
@@ -258,7 +284,7 @@ async def test_many_requests_are_looked_at_page_by_page() -> None:
     for file in files:
         await world.know(file)
         world.bring(file, *range(8))
-    await world.watch_for(2 * PATIENCE, step=timedelta(seconds=1))
+    await world.watch_for(2 * PATIENCE, step=timedelta(seconds=1), readers_read=True)
     said = {event.request_id for event in world.topics.events() if isinstance(event, ChunkCompleted)}
     assert said == {file.request_id for file in files}
 
@@ -298,9 +324,9 @@ async def test_a_part_that_goes_away_at_the_barrier_is_waited_for(part: str) -> 
     away.is_away = True
     world.topics.catch_up()
     for _ in range(3):
+        world.clock.pass_(MINUTE)
         with pytest.raises(DependencyAway):
             await world.turns()
-        world.clock.pass_(MINUTE)
     away.is_away = False
     await world.watch_for(LITTLE)
     assert lost_indexes(world) == [[1], [2], [3]]

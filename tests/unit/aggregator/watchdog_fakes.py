@@ -6,25 +6,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.aggregator.barrier import (
+    ASSEMBLER,
+    NEWCOMERS,
     PLANNER,
     PROCESSORS,
     RETRYING_PROCESSORS,
     STREAM,
-    Barrier,
     Places,
     Reader,
-    events_read,
-    images_done,
 )
-from services.aggregator.behind_barrier import BehindBarrier
 from services.aggregator.domain.open_request import OpenChunk, OpenRequest
-from services.aggregator.domain.standstill import Standstills
 from services.aggregator.known_requests import KnownRequests
-from services.aggregator.lost_images import MissingResults, ReleaseAgain, RequestAgain
+from services.aggregator.lost_images import MissingResults
 from services.aggregator.on_image_processed import ChunkId
-from services.aggregator.overdue_requests import Overdue, OverdueRequests, StuckRequests, UnheardRequests
-from services.aggregator.stalled_requests import StalledRequests
+from services.aggregator.overdue_requests import Overdue
 from services.aggregator.watchdog import Duty
+from services.aggregator.watchdog_wiring import WatchedParts, duties
 from shared.errors import DependencyAway
 from shared.events import Event
 from shared.ids import RequestId
@@ -82,7 +79,7 @@ class FakeTopics:
 
     def catch_up(self, *readers: Reader) -> None:
         """These readers read everything that is there, by default all readers."""
-        for reader in readers or (PLANNER, PROCESSORS, RETRYING_PROCESSORS, STREAM):
+        for reader in readers or (PLANNER, PROCESSORS, RETRYING_PROCESSORS, STREAM, ASSEMBLER, NEWCOMERS):
             for topic in reader.topics:
                 self.read_up_to[reader.service, reader.role, topic.name] = self.lengths[topic.name]
 
@@ -126,6 +123,11 @@ class FakeWatch:
 
     async def count_republished(self, chunk: ChunkId) -> None:
         self.times[chunk] = self.times.get(chunk, 0) + 1
+
+    async def is_unheeded(self, chunk: ChunkId) -> bool:
+        recorded, row = self._recorded(chunk.request_id), self.rows.rows[chunk.request_id]
+        has_end = chunk.request_id in self.rows.end_triggers
+        return not has_end and (chunk.chunk not in recorded or len(recorded) == row.chunks_total)
 
     async def overdue(self, now: datetime, *, after: Overdue | None, limit: int) -> Sequence[Overdue]:
         self._look()
@@ -189,35 +191,9 @@ class World:
         self.duties = self.new_duties()
 
     def new_duties(self) -> Sequence[Duty]:
-        watch, topics = self.watch, self.topics
         requests = KnownRequests(self.rows, self.files, now=self.clock)
-        standstills = Standstills(PATIENCE)
-        releases = BehindBarrier(
-            "events",
-            lambda: Barrier(topics, events_read()),
-            ReleaseAgain(watch, requests, topics, standstills=standstills),
-        )
-        images = BehindBarrier(
-            "images", lambda: Barrier(topics, images_done(DEFERRED_FOR)), RequestAgain(watch, requests, topics)
-        )
-        stalled = StalledRequests(
-            watch,
-            requests,
-            topics,
-            standstills=standstills,
-            releases=releases,
-            images=images,
-            patience=PATIENCE,
-            page=2,
-        )
-        return (
-            OverdueRequests(watch, topics, patience=PATIENCE, page=2),
-            UnheardRequests(watch, topics, patience=PATIENCE, page=2),
-            stalled,
-            releases,
-            images,
-            StuckRequests(watch),
-        )
+        parts = WatchedParts(self.watch, self.rows, requests, self.topics, self.topics)
+        return duties(parts, patience=PATIENCE, deferred_for=DEFERRED_FOR, page=2)
 
     async def know(self, file: RequestFile) -> None:
         """The request has its row."""
@@ -245,9 +221,13 @@ class World:
             for duty in self.duties:
                 await duty.turn(self.clock())
 
-    async def watch_for(self, duration: timedelta, *, step: timedelta = timedelta(seconds=5)) -> None:
-        """Turns over a while; readers stand still meanwhile."""
+    async def watch_for(
+        self, duration: timedelta, *, step: timedelta = timedelta(seconds=5), readers_read: bool = False
+    ) -> None:
+        """Turns over a while; readers stand still meanwhile, or read everything and do nothing."""
         end = self.clock() + duration
         while self.clock() < end:
             self.clock.pass_(step)
             await self.turns()
+            if readers_read:
+                self.topics.catch_up()
