@@ -7,7 +7,7 @@ from services.ingest.domain.csv_dialect import Dialect, dialect_of
 from services.ingest.domain.csv_rules import CsvRules
 from services.ingest.domain.csv_text import UTF_8, TextDecoder, Unreadable
 from services.ingest.domain.distinct_urls import DistinctUrls
-from services.ingest.domain.earlier_outputs import EarlierOutputs, PictureKey, is_output_of_ours
+from services.ingest.domain.earlier_outputs import EarlierOutputs, PictureKey
 from services.ingest.domain.findings import Finding, FindingCode, Findings
 from services.ingest.domain.header import Header, read_header
 from services.ingest.domain.manifest import ManifestChunk, ManifestWriter
@@ -159,6 +159,9 @@ class CsvIntake:
         if self._header is None:
             self._stopped = True
             return
+        if self._header.outputs:
+            assert self._records is not None
+            self._records.let_grow(self._header.outputs)
         self._row_reader = RowReader(
             self._header,
             rules=self._rules,
@@ -168,12 +171,9 @@ class CsvIntake:
         )
 
     def _earlier_outputs(self, header: Header) -> EarlierOutputs | None:
-        columns = list(header.cells)
-        for place in (header.serial, header.name, header.urls):
-            # A column that the request is read from is no output, whatever a deployer's rules call it.
-            columns[place] = ""
-        if not is_output_of_ours(columns):
+        if not header.outputs:
             return None
+        columns = [name if place in header.outputs else "" for place, name in enumerate(header.cells)]
         picture_key = self._terms.picture_key or (lambda _url: None)
         return EarlierOutputs(columns, renditions=self._renditions, picture_key=picture_key)
 

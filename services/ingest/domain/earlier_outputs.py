@@ -4,7 +4,7 @@ The names of the columns and the way cells are written are those of the output C
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from services.ingest.domain.csv_rules import normalised
@@ -16,6 +16,8 @@ STATUSES_COLUMN: Final = "Image Statuses"
 PictureKey = Callable[[str], str | None]
 """The object key behind a picture URL whose signature is ours; None for any other URL."""
 
+_MARKS: Final = frozenset({normalised(OUTPUT_COLUMN), normalised(STATUSES_COLUMN)})
+_FURTHER: Final = re.compile(rf"{re.escape(normalised(OUTPUT_COLUMN))} \(.*\)")
 _SUCCEEDED: Final = re.compile(r"\s*succeeded(?![a-z_])", re.IGNORECASE)
 _KEY: Final = re.compile(r"(?P<request_id>[^/]+)/(?P<index>[0-9]{1,9})/(?P<rendition>[a-z][a-z0-9_]*)\.[a-z]+")
 # A cell that begins like this has an apostrophe put before it in the output, so that no spreadsheet runs it.
@@ -27,9 +29,15 @@ def restored(cell: str) -> str:
     return cell[1:] if _NEUTRALISED.match(cell) else cell
 
 
-def is_output_of_ours(columns: Sequence[str]) -> bool:
-    names = {normalised(column) for column in columns}
-    return normalised(OUTPUT_COLUMN) in names and normalised(STATUSES_COLUMN) in names
+def output_places(columns: Sequence[str], *, needed: Collection[int]) -> frozenset[int]:
+    """Where the output columns stand; nothing when the file is no output of ours.
+
+    `needed` are the places that the request is read from: these are no output, whatever a deployer's rules call them.
+    """
+    names = {place: normalised(name) for place, name in enumerate(columns) if place not in needed}
+    if not set(names.values()) >= _MARKS:
+        return frozenset()
+    return frozenset(place for place, name in names.items() if name in _MARKS or _FURTHER.fullmatch(name))
 
 
 class EarlierOutputs:

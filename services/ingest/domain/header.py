@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from services.ingest.domain.csv_rules import ColumnRule, CsvRules, Role
+from services.ingest.domain.earlier_outputs import output_places
 from services.ingest.domain.findings import Finding, FindingCode, Findings, shown
 
 
@@ -13,6 +14,8 @@ class Header(NamedTuple):
     serial: int
     name: int
     urls: int
+    outputs: frozenset[int] = frozenset()
+    """Where the columns of an output of ours stand that is posted back."""
 
 
 def read_header(cells: list[str], line: int, *, rules: CsvRules, findings: Findings) -> Header | None:
@@ -23,13 +26,14 @@ def read_header(cells: list[str], line: int, *, rules: CsvRules, findings: Findi
         if role is not None:
             places[role].append(place)
     problems = [problem for rule in rules.columns if (problem := _column_problem(rule, places[rule.role], cells))]
-    if len(cells) > rules.max_columns:
+    outputs = output_places(cells, needed=[place for found in places.values() for place in found])
+    if len(cells) - len(outputs) > rules.max_columns:
         problems.append(("too_many_columns", None, f"{len(cells)} columns; at most {rules.max_columns} are allowed."))
     for code, column, message in problems:
         findings.add(Finding(None, line, column, code, message))
     if problems:
         return None
-    return Header(tuple(cells), places["serial"][0], places["name"][0], places["urls"][0])
+    return Header(tuple(cells), places["serial"][0], places["name"][0], places["urls"][0], outputs)
 
 
 def _column_problem(

@@ -151,3 +151,11 @@ async def test_pieces_may_end_anywhere() -> None:
     assert output.count(b"second line") == images
     assert output.endswith(b"/24999/compressed.jpg,succeeded\r\n")
     assert written.output_sha256 == sha256(output).hexdigest()
+
+
+async def test_a_cell_that_ingest_takes_in_an_output_posted_back_is_read() -> None:
+    outputs = ",".join(["http://h/0"] * 20_000)
+    data = f'S,N,U,Output Image URLs,Image Statuses\n1,a,http://h/0,"{outputs}",timeout\n'.encode()
+    columns = ("S", "N", "U", "Output Image URLs", "Image Statuses")
+    _, output, _ = await write(data, shape(columns=columns), [1], failing=[0])
+    assert output.decode().splitlines()[1] == "1,a,http://h/0,http://h/0,timeout"

@@ -7,6 +7,7 @@ from services.aggregator.domain.output_csv import OutputTable, Slot, csv_line, n
 from services.ingest.domain.csv_intake import CsvIntake
 from services.ingest.domain.earlier_outputs import OUTPUT_COLUMN, STATUSES_COLUMN, restored
 from services.ingest.domain.manifest import read_manifest_chunk
+from services.ingest.domain.records import MAX_CELL_CHARS
 from shared.events import CarriedRendition, CarryOver
 from shared.picture_urls import PictureUrls
 from shared.request_files import ManifestImage
@@ -127,3 +128,29 @@ def test_the_columns_are_called_as_the_output_calls_them() -> None:
         WRITTEN_STATUSES,
     ]
     assert WRITTEN_STATUSES == STATUSES_COLUMN
+
+
+def test_an_output_that_is_larger_than_its_input_might_be_comes_in_again() -> None:
+    # 255 columns of the user's, a cell as long as cells may be, and a thousand slots of long URLs with commas.
+    further = [f"Column {number}" for number in range(252)]
+    url = "https://a.example/" + "," * 100
+    slots = [Slot(f"{url}{number}.jpg", "failed", "http_404", {}) for number in range(999)] + [good(999)]
+    longest = "=" + "x" * (MAX_CELL_CHARS - 1)
+    table = OutputTable([*COLUMNS, *further, "Note"], renditions=["compressed"], failed_slots="keep_url")
+    row = table.row(["1", "Lamp", ",".join(slot.url for slot in slots), *["y"] * 252, longest], slots)
+    assert len(row) == 258
+    assert len(row[-2]) > MAX_CELL_CHARS
+    text = "".join(csv_line(cells, delimiter=",", line_ending="\n") for cells in (table.header(), row))
+    intake, images = read(text, chunk_size=1000, max_images=2000)
+    assert (len(images), intake.carried_over) == (1000, 1)
+    assert images[0].url == slots[0].url
+    assert images[999].carry_over == carried(999)
+
+
+def test_columns_beside_the_output_are_counted_as_ever() -> None:
+    columns = [*COLUMNS, *(f"Column {number}" for number in range(254)), OUTPUT_COLUMN, STATUSES_COLUMN]
+    intake, _ = taken(",".join(columns) + "\n" + ",".join(["1"] * len(columns)) + "\n")
+    assert [finding.code for finding in intake.findings.listed] == ["too_many_columns"]
+    alone = [*COLUMNS, *(f"Column {number}" for number in range(253)), STATUSES_COLUMN]
+    intake, _ = taken(",".join(alone) + "\n" + ",".join(["1"] * len(alone)) + "\n")
+    assert [finding.code for finding in intake.findings.listed] == ["too_many_columns"]

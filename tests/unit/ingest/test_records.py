@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from services.ingest.domain.records import MAX_RECORD_CHARS, Record, RecordReader
+from services.ingest.domain.records import MAX_CELL_CHARS, MAX_OUTPUT_CELL_CHARS, MAX_RECORD_CHARS, Record, RecordReader
 
 
 def read(text: str, *, step: int | None = None, delimiter: str = ",") -> list[Record]:
@@ -84,6 +84,35 @@ def test_a_record_beyond_the_limit_ends_the_reading(step: int | None) -> None:
 
 def test_a_cell_beyond_the_limit_is_reported() -> None:
     assert codes(read("a," + "x" * 140_000 + "\nb,c\n")) == [(1, "field_too_long")]
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("step", [None, 50_000])
+def test_cells_of_output_columns_may_be_longer_and_others_not(quote: str, step: int | None) -> None:
+    long = quote + "x" * (MAX_CELL_CHARS + 2) + quote
+    reader = RecordReader(",", max_record_chars=300_000)
+    reader.let_grow({1})
+    text = f"a,{long}\n{long},b\nc,d\n"
+    pieces = [text] if step is None else [text[start : start + step] for start in range(0, len(text), step)]
+    found = [record for piece in pieces for record in reader.read(piece)]
+    assert codes(found) == [(2, "field_too_long")]
+    assert [record.cells[:1] for record in found] == [["a"], [], ["c"]]
+    assert len(found[0].cells[1]) == MAX_CELL_CHARS + 2
+
+
+def test_a_row_may_be_longer_by_its_output_columns_and_not_by_more() -> None:
+    reader = RecordReader(",", max_record_chars=1000)
+    reader.let_grow({1, 2})
+    outputs = "y" * (MAX_OUTPUT_CELL_CHARS - 10)
+    found = list(reader.read(f"{'x' * 990},{outputs},{outputs}\n", final=True))
+    assert codes(found) == []
+    reader.let_grow(())
+    found = list(reader.read(f"{'x' * 1100},{outputs},{outputs}\n", final=True))
+    assert codes(found) == [(2, "record_too_long")]
+
+
+def test_a_long_cell_of_many_lines_has_lost_its_quote() -> None:
+    assert codes(read('a,b\nc,"' + "x\n" * 70_000 + '",d\ne,f\n')) == [(2, "unterminated_quote")]
 
 
 def test_whatever_the_pieces_the_records_are_those_of_the_csv_module() -> None:
