@@ -17,18 +17,22 @@ from tests.chaos.rescaling import Rescaling, apply
 from tests.chaos.victims import victims
 
 STEP_SECONDS: Final = 0.2
+CALMER: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """So many kills in so many seconds, evenly but for chance. When kills fall behind, the pauses get shorter."""
+    """So many kills in so many seconds, evenly but for chance. When kills fall behind, the pauses get shorter.
+
+    When there were enough and images are still to come, they get longer.
+    """
 
     kills: int
     seconds: float
 
     def pause(self, random: Random, *, done: int, elapsed: float) -> float:
         """Seconds until the next act."""
-        mean = self.seconds / max(1, self.kills)
+        mean = self.seconds / max(1, self.kills) * (1 if done < self.kills else CALMER)
         late = elapsed / self.seconds * self.kills - done
         return random.uniform(0.3, 1.7) * mean / (1.0 + max(0.0, late))
 

@@ -67,7 +67,8 @@ class Submitter:
         self._assortment = assortment
         self._submission = submission
         self._outstanding = outstanding
-        self._open: dict[str, Catalogue] = {}
+        self._open: dict[str, int] = {}
+        """Images without a result, by request."""
         self._next = 0
         self._most = most
         self._lock = threading.Lock()
@@ -124,8 +125,7 @@ class Submitter:
 
     def _take(self) -> Catalogue | None:
         with self._lock:
-            waiting = sum(catalogue.images for catalogue in self._open.values())
-            if waiting >= self._outstanding or self._next == self._most:
+            if sum(self._open.values()) >= self._outstanding or self._next == self._most:
                 return None
             number, self._next = self._next, self._next + 1
             self.unanswered.add(number)
@@ -136,7 +136,8 @@ class Submitter:
         if request_id is None:
             return
         with self._lock:
-            self.accepted[request_id] = self._open[request_id] = catalogue
+            self.accepted[request_id] = catalogue
+            self._open[request_id] = catalogue.images
             self.unanswered.discard(catalogue.number)
         if catalogue.number % REPLAYED_EVERY == 0:
             again = self._until_accepted(catalogue)
@@ -176,10 +177,16 @@ class Submitter:
                 waiting = list(self._open)
             for request_id in waiting:
                 status = status_of(self._http, self._submission.aggregator_url, request_id)
-                if status is not None and status["progress"]["percent"] == WHOLE:
-                    with self._lock:
-                        del self._open[request_id]
+                if status is not None:
+                    self._note(request_id, status["progress"])
             self._gone.wait(min(2.0, 0.05 * len(waiting)))
+
+    def _note(self, request_id: str, progress: Mapping[str, Any]) -> None:
+        with self._lock:
+            if progress["percent"] == WHOLE:
+                del self._open[request_id]
+            else:
+                self._open[request_id] = progress["images_total"] - progress["images_done"]
 
 
 def status_of(http: httpx2.Client, aggregator_url: str, request_id: str) -> Mapping[str, Any] | None:
