@@ -200,6 +200,8 @@ def show_delivery(delivery: Delivery) -> None:
     for attempt in delivery.attempts:
         ended = f"{attempt.error.code}: {attempt.error.message}" if attempt.error else f"status {attempt.status}"
         out.print(f"  attempt {attempt.n} at {attempt.at}, {attempt.duration_ms} ms: {escape(ended)}")
+    if delivery.next_attempt_at:
+        out.print(f"  next attempt at {delivery.next_attempt_at}")
 
 
 def _show_links(out: Console, status: Status) -> None:

@@ -59,10 +59,11 @@ def test_a_download_that_fails_leaves_what_was_there(command: Command, tmp_path:
     assert target.read_text("utf-8") == "before"
 
 
-def delivery(name: str, state: str, code: str | None) -> dict[str, object]:
+def delivery(name: str, state: str, code: str | None, due: str | None = None) -> dict[str, object]:
     error = None if code is None else {"code": code, "message": "why"}
     attempt = {"n": 1, "at": "2026-03-01T12:00:00.000Z", "host": name, "status": 200, "error": error, "duration_ms": 5}
-    return {"delivery_id": f"d-{name}", "host": name, "state": state, "attempts": [attempt]}
+    known = {"delivery_id": f"d-{name}", "host": name, "state": state, "next_attempt_at": due}
+    return {**known, "attempts": [attempt]}
 
 
 def test_deliveries_that_failed_come_first(command: Command) -> None:
@@ -75,6 +76,12 @@ def test_deliveries_that_failed_come_first(command: Command) -> None:
     assert lines[1].endswith("timeout: why")
     assert lines[2] == "DELIVERED webhook to good.example  d-good.example"
     assert json.loads(command("deliveries", "r1", "--json").stdout)["items"] == items
+
+
+def test_a_delivery_that_waits_says_when_it_is_tried_again(command: Command) -> None:
+    items = [delivery("shop.example", "pending", "http_500", "2026-03-01T12:05:00.000Z")]
+    command.server.on("GET /v1/requests/r1/deliveries", Reply(200, {"items": items}))
+    assert command("deliveries", "r1").stdout.splitlines()[-1] == "  next attempt at 2026-03-01T12:05:00.000Z"
 
 
 @pytest.mark.parametrize(("code", "exit_code"), [(None, 0), ("timeout", 1)])
