@@ -1,15 +1,18 @@
 """Sources that leave a host alone when it wants to be, or when asking it is no use."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 from services.processor.codec.memory_file import MemoryFile
-from services.processor.domain.host_policy import HostPolicy, Verdict, verdict_of
+from services.processor.domain.host_policy import Asking, HostPolicy, Verdict, verdict_of
 from services.processor.suspension import Wakefulness
 from shared.errors import Permanent, Transient
 from shared.safe_http.urls import parse_url
+
+BREATH_SECONDS: Final = 0.2
 
 
 class Sources(Protocol):
@@ -21,6 +24,8 @@ class PoliteSources:
     """Asks a host only when the policy allows it, and tells the policy what came of it.
 
     A download that failed because this process stood still says nothing about its host, and ends in `DependencyAway`.
+    An image whose host is left alone keeps its place for a breath before it is deferred: else a processor with nothing
+    but such images would send its whole backlog around in the retry tiers, as fast as it can.
     """
 
     def __init__(
@@ -29,11 +34,13 @@ class PoliteSources:
         policy: HostPolicy,
         wakefulness: Wakefulness,
         *,
+        breath_seconds: float = BREATH_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sources = sources
         self._policy = policy
         self._wakefulness = wakefulness
+        self._breath_seconds = breath_seconds
         self._clock = clock
 
     @asynccontextmanager
@@ -42,7 +49,7 @@ class PoliteSources:
             yield await self._asked(url, held)
 
     async def _asked(self, url: str, held: AsyncExitStack) -> MemoryFile:
-        asking = self._policy.ask(_host_of(url), self._clock())
+        asking = await self._allowed(_host_of(url))
         verdict, failure = Verdict.UNKNOWN, None
         try:
             with self._wakefulness.uninterrupted():
@@ -54,6 +61,13 @@ class PoliteSources:
         finally:
             self._policy.ended(asking, verdict, self._clock(), error=failure)
         return file
+
+    async def _allowed(self, host: str) -> Asking:
+        try:
+            return self._policy.ask(host, self._clock())
+        except Transient:
+            await asyncio.sleep(self._breath_seconds)
+            return self._policy.ask(host, self._clock())
 
 
 def _host_of(url: str) -> str:

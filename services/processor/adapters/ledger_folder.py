@@ -102,16 +102,29 @@ class LedgerFolder:
     def _suspect(self, name: str, deaths: str) -> None:
         """Write it as a whole or not at all. A second time changes nothing: a line says the sum, not one more."""
         path, written = self._suspects_folder / name, self._suspects_folder / f".{name}"
-        written.write_text(deaths)
+        written.write_text(str(max(_number(deaths), _deaths_in(path) or 0)))
         written.replace(path)
 
     def _read_suspects(self) -> Iterator[tuple[str, int]]:
         for path in self._suspects_folder.iterdir():
-            if time.time() - path.stat().st_mtime > _KEPT_SECONDS:
-                path.unlink()
-            elif not path.name.startswith("."):
-                deaths = path.read_text()
-                yield path.name, int(deaths) if deaths.isdecimal() else 0
+            deaths = _deaths_in(path)
+            if deaths is not None and not path.name.startswith("."):
+                yield path.name, deaths
+
+
+def _deaths_in(path: Path) -> int | None:
+    """Return None when there is no such suspect, or none any more: others clear what ended and what is too old."""
+    try:
+        if time.time() - path.stat().st_mtime <= _KEPT_SECONDS:
+            return _number(path.read_text())
+        path.unlink()
+    except FileNotFoundError:
+        return None
+    return None
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
 
 
 @contextmanager

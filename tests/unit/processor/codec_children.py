@@ -31,7 +31,7 @@ async def process_at_work(parent: int | None = None) -> int:
         now = codec_processes(family)
         return next((one for one in now if processor_seconds(one) > before.setdefault(one, 0.0) + 0.8), 0)
 
-    found = await until(at_work, what="a codec process works on a picture")
+    found = await until(at_work, seconds=60, what="a codec process works on a picture")
     assert isinstance(found, int)
     return found
 

@@ -1,6 +1,7 @@
 """The ledger on disk: what a dead processor had in hand, as the next one finds it."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -45,6 +46,10 @@ def ledger(home: Path) -> Iterator[LedgerFolder]:
 
 def files(home: Path) -> set[str]:
     return {path.parent.name for path in home.rglob("*") if path.is_file()} - {home.name}
+
+
+def suspects(home: Path) -> list[Path]:
+    return list((home / "suspects").iterdir())
 
 
 async def died_over(home: Path, trigger: Trigger, *, deaths_if_last: int = 0) -> None:
@@ -96,6 +101,24 @@ async def test_adopting_twice_counts_no_death_twice(home: Path, ledger: LedgerFo
     await died_over(home, CUP, deaths_if_last=2)
     await ledger.adopt()
     assert ledger.deaths_of(CUP) == 2
+
+
+async def test_a_death_in_company_forgets_none_of_those_alone(home: Path, ledger: LedgerFolder) -> None:
+    await died_over(home, CUP, deaths_if_last=2)
+    await ledger.adopt()
+    await died_over(home, CUP)
+    await ledger.adopt()
+    assert ledger.deaths_of(CUP) == 2
+
+
+async def test_a_suspect_whose_record_is_gone_from_its_topic_is_forgotten(home: Path, ledger: LedgerFolder) -> None:
+    await died_over(home, CUP)
+    await ledger.adopt()
+    (suspect,) = suspects(home)
+    os.utime(suspect, (0, 0))
+    await ledger.adopt()
+    assert ledger.deaths_of(CUP) is None
+    assert suspects(home) == []
 
 
 async def test_a_suspect_that_is_cleared_is_none_for_anybody(home: Path, ledger: LedgerFolder) -> None:

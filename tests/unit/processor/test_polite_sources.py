@@ -1,5 +1,7 @@
 """Sources that ask a host only when it makes sense."""
 
+import asyncio
+
 import pytest
 
 from services.processor.domain.host_policy import HostLimits, HostPolicy
@@ -19,7 +21,9 @@ class Neighbourhood:
         self.clock = ManualClock(100.0)
         self.sources = sources or FakeSources({CUP: b"cup", PLATE: b"plate", OTHER_PORT: b"cup"})
         self.policy = HostPolicy(limits or HostLimits())
-        self.polite = PoliteSources(self.sources, self.policy, Wakefulness(self.clock), clock=self.clock)
+        self.polite = PoliteSources(
+            self.sources, self.policy, Wakefulness(self.clock), breath_seconds=0, clock=self.clock
+        )
 
     async def fetch(self, url: str) -> bytes:
         async with self.polite.fetched(url) as file:
@@ -65,6 +69,17 @@ async def test_a_download_that_was_late_because_the_process_stood_still_blames_n
     with pytest.raises(DependencyAway):
         await place.fetch(CUP)
     assert not place.policy.ask("http://shop.example", place.clock.now).is_probe
+
+
+async def test_a_host_that_may_be_asked_after_a_breath_costs_no_deferral() -> None:
+    answers: dict[str, bytes | Permanent | Transient] = {CUP: BUSY, PLATE: b"plate"}
+    place = Neighbourhood(FakeSources(answers))
+    with pytest.raises(Transient):
+        await place.fetch(CUP)
+    waiting = asyncio.create_task(place.fetch(PLATE))
+    await asyncio.sleep(0)
+    place.clock.now += 20
+    assert await waiting == b"plate"
 
 
 async def test_what_is_no_url_is_permanent() -> None:

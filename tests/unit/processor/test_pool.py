@@ -46,8 +46,8 @@ def job(data: bytes) -> Iterator[Job]:
 
 @pytest.fixture
 async def stopped_soon() -> AsyncIterator[CodecPool]:
-    """A pool that gives a process up after two seconds of silence."""
-    made = CodecPool(replace(LIMITS, cpu_seconds=20, silent_factor=0.1))
+    """A pool that gives a process up after some seconds of silence."""
+    made = CodecPool(replace(LIMITS, silent_factor=0.07))
     yield made
     await made.close()
 
@@ -147,17 +147,15 @@ async def test_a_process_that_was_stopped_for_less_than_that_goes_on() -> None:
         await pool.close()
 
 
-async def test_a_picture_that_makes_its_processes_stop_takes_too_long(stopped_soon: CodecPool) -> None:
-    pool = stopped_soon
-    await pool.probe()
-    working = asyncio.create_task(made(pool, slow_jpeg()))
-    for _ in range(2):
-        at_work = await process_at_work()
-        os.kill(at_work, signal.SIGSTOP)
-        await until(partial(is_gone, at_work), what="the stopped process is gone")
-    with pytest.raises(Permanent) as raised:
-        await working
-    assert raised.value.code == "codec_timeout"
+async def test_a_picture_to_which_two_processes_have_no_answer_takes_too_long() -> None:
+    pool, lost = CodecPool(replace(LIMITS, silent_factor=0.01)), processes_lost("silent")
+    try:
+        with pytest.raises(Permanent) as raised:
+            await made(pool, slow_jpeg())
+        assert raised.value.code == "codec_timeout"
+        assert processes_lost("silent") == lost + 2
+    finally:
+        await pool.close()
 
 
 async def test_a_picture_that_needs_too_much_memory_fails_alone() -> None:
