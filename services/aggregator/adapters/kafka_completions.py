@@ -16,6 +16,7 @@ from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import DeadLetters
 from shared.kafka.records import Received, Record
 from shared.kafka.source import record_of
+from shared.kafka.undecodable import UndecodableShare
 from shared.stopping import pause
 from shared.topics import REQUESTS_ASSEMBLED, REQUESTS_COMPLETED
 from shared.trace_context import enter_trace
@@ -45,12 +46,18 @@ class CompletionPublisher:
         self._connection = connection
         self._completion_of = completion_of
         self._dead_letters = dead_letters
+        self._share = UndecodableShare()
         self._now = now
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Publish until stopped. Raises `Fenced` when another process owns what this one thought its own."""
+        """Publish until stopped.
+
+        Raises `Fenced` when another process owns what this one thought its own, and `TooManyUndecodable`.
+        """
         while not stop.is_set():
-            membership = _Membership(self._connection, self._completion_of, self._dead_letters, now=self._now)
+            membership = _Membership(
+                self._connection, self._completion_of, self._dead_letters, share=self._share, now=self._now
+            )
             try:
                 await membership.run(stop)
             except DependencyAway as away:
@@ -67,11 +74,13 @@ class _Membership(ConsumerRebalanceListener):
         completion_of: Completions,
         dead_letters: DeadLetters,
         *,
+        share: UndecodableShare,
         now: Callable[[], datetime],
     ) -> None:
         self._connection = connection
         self._completion_of = completion_of
         self._dead_letters = dead_letters
+        self._share = share
         self._now = now
         self._group = connection.group("aggregator", "publisher")
         self._consumer = AIOKafkaConsumer(**connection.consumer_options(self._group))
@@ -196,7 +205,9 @@ class _Membership(ConsumerRebalanceListener):
         except Undecodable as error:
             await self._dead_letters.dead_letter(record, reason=str(error))
             log.warning("undecodable record set aside", extra={"trigger": str(record.trigger), "reason": str(error)})
+            self._share.undecodable()
             return None
+        self._share.decoded()
         assert isinstance(received.event, RequestAssembled)
         trace = enter_trace(received.headers.get("traceparent"))
         completion = await self._completion_of(
