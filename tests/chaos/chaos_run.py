@@ -14,12 +14,14 @@ from typing import Final
 
 from deploy.embedded.home import Home
 from deploy.embedded.services import Scale
+from deploy.embedded.stack_control import SUPERVISOR
 from tests.chaos.arguments import Chosen
 from tests.chaos.catalogues import Assortment
 from tests.chaos.checker.evidence import Call, Evidence
 from tests.chaos.checker.gathering import Ended, gathered
 from tests.chaos.kill_plan import KillPlan
 from tests.chaos.killer import Killer, Pace
+from tests.chaos.own_exits import own_exits
 from tests.chaos.rescaling import Rescaling
 from tests.chaos.source_behaviour import kinds_that_settle
 from tests.chaos.source_server import hosts, running_source
@@ -56,6 +58,7 @@ class Outcome:
     seconds: float
     repeats: Mapping[str, int]
     other_answers: Sequence[str]
+    own_exits: Mapping[str, int]
 
     @property
     def images(self) -> int:
@@ -92,9 +95,15 @@ def run(chosen: Chosen, scene: Scene, *, log: Path, catalogues: int | None = Non
         wait_for(submitter, seconds=chosen.settle_minutes * 60)
     finally:
         submitter.close()
-    evidence = gathered(_ended(chosen, scene, submitter))
-    seconds = time.monotonic() - started
-    return Outcome(evidence, counts, chaos_seconds, seconds, dict(submitter.repeats), submitter.other_answers)
+    return Outcome(
+        evidence=gathered(_ended(chosen, scene, submitter)),
+        kills=counts,
+        chaos_seconds=chaos_seconds,
+        seconds=time.monotonic() - started,
+        repeats=dict(submitter.repeats),
+        other_answers=submitter.other_answers,
+        own_exits=own_exits(scene.home.log_of(SUPERVISOR).read_text("utf-8")),
+    )
 
 
 def _chaos(chosen: Chosen, scene: Scene, submitter: Submitter, log: Path) -> Counter[tuple[str, str]]:

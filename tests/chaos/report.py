@@ -25,6 +25,7 @@ def figures(chosen: Chosen, outcome: Outcome, found: Sequence[Finding]) -> Mappi
         "by_deed": _tally((deed, count) for (deed, _), count in outcome.kills.items()),
         "by_victim": _tally((victim, count) for (_, victim), count in outcome.kills.items()),
         "kills_by_victim": _tally((victim, count) for (deed, victim), count in outcome.kills.items() if deed == "kill"),
+        "own_exits": dict(sorted(outcome.own_exits.items())),
         "chaos_seconds": round(outcome.chaos_seconds, 1),
         "seconds": round(outcome.seconds, 1),
         "submissions_repeated": dict(outcome.repeats),
