@@ -79,6 +79,11 @@ class OnImageProcessed:
         # A new set, so that a batch still running from before confirms nothing.
         self._confirmed = set()
 
+    def let_go(self, chunks: Iterable[ChunkId]) -> None:
+        """Forget chunks that are closed; should an event of theirs come again, rows know so."""
+        for chunk in chunks:
+            self._drop(chunk)
+
     async def __call__(self, batch: Results) -> None:
         sizes = await self._requests.started(list({each.event.request_id for each in batch}))
         wanted = [each for each in batch if each.event.request_id in sizes]

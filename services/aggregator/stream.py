@@ -18,7 +18,7 @@ from services.aggregator.adapters.faust_chunks import (
     processed_images,
 )
 from services.aggregator.adapters.kafka_changelog import until_ready
-from services.aggregator.on_image_processed import ChunkTable, Results
+from services.aggregator.on_image_processed import Results
 from shared.errors import DependencyAway
 from shared.events import ImageProcessed
 from shared.kafka.cloudevents import Undecodable, decode
@@ -55,7 +55,7 @@ class ImageStream:
     def __init__(
         self,
         connection: KafkaConnection,
-        handler: Callable[[ChunkTable], BatchHandler],
+        handler: Callable[[FaustChunkTable], BatchHandler],
         *,
         dead_letters: DeadLetters,
     ) -> None:

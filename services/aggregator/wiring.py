@@ -24,13 +24,14 @@ from services.aggregator.api.links import Links
 from services.aggregator.api.pictures import pictures_router
 from services.aggregator.api.status import status_router
 from services.aggregator.api.statuses import Statuses
+from services.aggregator.closed_chunks import LetGoOfClosedChunks
 from services.aggregator.dead_letter_wiring import dead_letter_roles, dead_letter_router
 from services.aggregator.domain.completion import Places
 from services.aggregator.known_requests import KnownRequests
 from services.aggregator.on_cancel_requested import OnCancelRequested
 from services.aggregator.on_chunk_completed import OnChunkCompleted
 from services.aggregator.on_deadline_passed import OnDeadlinePassed
-from services.aggregator.on_image_processed import ChunkTable, OnImageProcessed
+from services.aggregator.on_image_processed import OnImageProcessed
 from services.aggregator.on_request_accepted import OnRequestAccepted
 from services.aggregator.on_request_assembled import OnRequestAssembled
 from services.aggregator.on_request_completed import OnRequestCompleted
@@ -148,10 +149,12 @@ def _probes(parts: Parts, roles: list[RoleParts]) -> dict[str, Probe]:
 
 def _stream(parts: Parts) -> RoleParts:
     # Faust is imported by the role that needs it: it is large.
+    from services.aggregator.adapters.faust_chunks import FaustChunkTable  # noqa: PLC0415
     from services.aggregator.stream import ImageStream  # noqa: PLC0415
 
-    def handler(table: ChunkTable) -> OnImageProcessed:
-        return OnImageProcessed(parts.requests(), parts.results, table, parts.producer)
+    def handler(table: FaustChunkTable) -> LetGoOfClosedChunks:
+        on_image_processed = OnImageProcessed(parts.requests(), parts.results, table, parts.producer)
+        return LetGoOfClosedChunks(on_image_processed, parts.results, table)
 
     stream = ImageStream(parts.connection, handler, dead_letters=parts.producer)
     return RoleParts(runs=(stream.run,), probes={"stream": stream.probe})

@@ -12,7 +12,7 @@ import faust
 from services.aggregator.adapters.faust_consumer import ExactTransport
 from services.aggregator.domain.progress import ChunkProgress
 from services.aggregator.on_image_processed import ChunkId
-from shared.ids import chunk_key
+from shared.ids import RequestId, chunk_key
 from shared.kafka.connection import KafkaConnection
 from shared.topics import IMAGES_PROCESSED
 
@@ -100,9 +100,18 @@ class FaustChunkTable:
     def remove(self, chunk: ChunkId) -> None:
         self._table.pop(_key(chunk), None)
 
+    def keys(self) -> list[ChunkId]:
+        """The chunks of this worker, and perhaps some that were its own before a rebalance."""
+        return [_chunk(key) for key in self._table]
+
 
 def _key(chunk: ChunkId) -> bytes:
     return chunk_key(*chunk).encode()
+
+
+def _chunk(key: bytes) -> ChunkId:
+    request_id, _, chunk = key.decode().rpartition(":")
+    return ChunkId(RequestId(request_id), int(chunk))
 
 
 def _security(connection: KafkaConnection) -> dict[str, Any]:

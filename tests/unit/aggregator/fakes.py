@@ -273,6 +273,9 @@ class FakeChunkTable:
         self.writes += 1
         del self.chunks[chunk]
 
+    def keys(self) -> Sequence[ChunkId]:
+        return list(self.chunks)
+
 
 class FakeCsvs:
     """Counts how often CSVs are written."""
