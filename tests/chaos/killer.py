@@ -14,7 +14,7 @@ from deploy.embedded.home import Home
 from deploy.embedded.process_identity import ProcessIdentity
 from tests.chaos.kill_plan import Act, KillPlan
 from tests.chaos.rescaling import Rescaling, apply
-from tests.chaos.victims import victims
+from tests.chaos.victims import crowd
 
 STEP_SECONDS: Final = 0.2
 CALMER: Final = 3.0
@@ -85,7 +85,7 @@ class Killer:
             self._rescale(now)
             if now < due:
                 continue
-            act = self._plan.next_act(victims(self._home), now)
+            act = self._plan.next_act(crowd(self._home), now)
             if act is not None:
                 self._do(act, now)
                 due = now + self._pace.pause(self._plan.random, done=self.kills, elapsed=now - self._started)

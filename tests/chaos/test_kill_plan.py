@@ -1,6 +1,7 @@
 """The killer's choices: decided by the seed, never so fast that the system could not live on."""
 
 from collections import defaultdict
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -15,15 +16,18 @@ from tests.chaos.kill_plan import (
     ENDS_IN_A_ROW,
     PART_CALM_SECONDS,
     PAUSED_AT_ONCE,
+    UNREADY_AT_ONCE,
     Act,
     KillPlan,
 )
 from tests.chaos.killer import Pace
 from tests.chaos.rescaling import Rescaling
-from tests.chaos.victims import CODEC, PARTS, Victim
+from tests.chaos.victims import CODEC, PARTS, Crowd, Victim
 
 NAMES = ("ingest", "processor-1", "processor-2", "aggregator-1", "aggregator", "notifier", "kafka", "postgres", "s3")
-RUNNING = [Victim(name, ProcessIdentity(number, 1)) for number, name in enumerate((*NAMES, CODEC, CODEC))]
+RUNNING = Crowd(
+    [Victim(name, ProcessIdentity(number, 1)) for number, name in enumerate((*NAMES, CODEC, CODEC))], unready=0
+)
 SESSION_SECONDS = 10.0
 
 
@@ -77,6 +81,12 @@ def test_long_pauses_exceed_the_session_and_few_processes_are_paused_at_once() -
 def test_the_spared_are_never_met() -> None:
     met = {act.victim.name for _, act in acts(7, spared=frozenset({CODEC, "processor", "kafka"}))}
     assert met == set(NAMES) - {"processor-1", "processor-2", "kafka"}
+
+
+def test_nobody_is_met_while_many_are_still_coming_back() -> None:
+    plan = KillPlan(Random(1), SESSION_SECONDS)
+    assert plan.next_act(replace(RUNNING, unready=UNREADY_AT_ONCE), 0.0) is None
+    assert plan.next_act(replace(RUNNING, unready=UNREADY_AT_ONCE - 1), 0.0) is not None
 
 
 def test_numbers_of_processes_change_now_and_then_within_those_of_the_start() -> None:

@@ -34,15 +34,24 @@ class Victim:
         return signal.SIGINT if self.name == "postgres" else signal.SIGTERM
 
 
-def victims(home: Home) -> list[Victim]:
-    """All that run now."""
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """All that run now, and how many that should run are not ready."""
+
+    victims: Sequence[Victim]
+    unready: int
+
+
+def crowd(home: Home) -> Crowd:
+    """Who is there now."""
+    state = read_state(home)
     found = [
-        Victim(state.name, state.identity, state.condition == "ready")
-        for state in read_state(home).processes
-        if _runs(state) and state.identity is not None
+        Victim(process.name, process.identity, process.condition == "ready")
+        for process in state.processes
+        if _runs(process) and process.identity is not None
     ]
     codecs = [codec for victim in found if victim.name.startswith("processor-") for codec in _codecs(victim)]
-    return found + codecs
+    return Crowd(found + codecs, len(state.awaited()))
 
 
 def _runs(state: ProcessState) -> bool:
