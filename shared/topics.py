@@ -35,7 +35,8 @@ class Topic:
     """One topic. `name` has the version and no prefix; `events` are the types that may stand in it.
 
     The records of a retry tier are due `delay` after their append; elsewhere it is zero. `weight` is the share of
-    turns that a reader of several topics gives to each partition of this one.
+    turns that a reader of several topics gives to each partition of this one. Without a `largest_record_bytes` the
+    broker's own limit holds.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Topic:
     kept: timedelta
     delay: timedelta = timedelta(0)
     weight: int = 1
+    largest_record_bytes: int | None = None
 
     @property
     def retention_ms(self) -> int:
@@ -183,6 +185,8 @@ UNDECODABLE_DLT: Final = Topic(
     readers=("aggregator", "operators"),
     partitions=6,
     kept=_MONTH,
+    # More than the topics that its records come from: a letter has headers besides.
+    largest_record_bytes=3_000_000,
 )
 
 TOPICS: Final[tuple[Topic, ...]] = (

@@ -73,5 +73,6 @@ def _new_topic(name: str, topic: Topic, connection: KafkaConnection) -> NewTopic
             "min.insync.replicas": str(max(1, connection.replication_factor - 1)),
             # A retry tier is due in the order of its appends, whatever the clocks of its writers say.
             **({"message.timestamp.type": "LogAppendTime"} if topic.delay else {}),
+            **({"max.message.bytes": str(topic.largest_record_bytes)} if topic.largest_record_bytes else {}),
         },
     )

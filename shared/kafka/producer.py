@@ -108,6 +108,7 @@ class EventProducer:
             acks="all",
             enable_idempotence=True,
             compression_type="lz4",
+            max_request_size=UNDECODABLE_DLT.largest_record_bytes,
             linger_ms=self._linger_ms,
         )
         try:

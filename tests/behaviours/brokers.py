@@ -97,7 +97,8 @@ class OnKafka:
         return KafkaRecords(self._connection, group=self._group(group), topics=topics)
 
     async def append_raw(self, topic: Topic, *, key: bytes, value: bytes, headers: Headers = ()) -> None:
-        async with AIOKafkaProducer(**self._connection.client_options()) as producer:
+        options = {"compression_type": "lz4", "max_request_size": 10_000_000}
+        async with AIOKafkaProducer(**self._connection.client_options(), **options) as producer:
             await producer.send_and_wait(self._connection.topic(topic), value, key=key, headers=list(headers))
 
     async def committed(self, group: str, topic: Topic) -> int:

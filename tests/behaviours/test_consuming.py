@@ -283,6 +283,21 @@ async def test_a_stop_drops_what_does_not_finish_in_time_and_it_comes_again(brok
         await until(lambda: seen.requests == Counter({"stuck": 1}))
 
 
+@pytest.mark.parametrize("size", [1_048_000, 3_500_000])
+async def test_a_record_as_large_as_its_topic_takes_is_set_aside_and_the_consumer_goes_on(
+    size: int, broker: Broker
+) -> None:
+    await broker.append_raw(REQUESTS_PROGRESS, key=b"k", value=b"x" * size, headers=(("h", b"1"),))
+    await publish(broker, advanced("after"))
+    seen = Seen()
+    async with running(consumer(broker, seen)):
+        await until(lambda: _is_committed(broker, 2))
+    [letter] = await broker.records(UNDECODABLE_DLT)
+    assert letter.value == b"x" * min(size, 2_500_000)
+    assert dict(letter.headers)["h"] == b"1"
+    assert dict(letter.headers).get("value-bytes") == (b"3500000" if size > 2_500_000 else None)
+
+
 async def test_whoever_waits_for_a_part_does_not_hold_up_a_stop(broker: Broker) -> None:
     tries = 0
 
