@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 PROMPT_SECONDS: Final = 5.0
-WAITING_ROOM: Final = 64
-WAITING_PER_ENDPOINT: Final = 16
+WAITING_ROOM: Final = 16
+WAITING_PER_ENDPOINT: Final = 8
 WAITING_SECONDS: Final = 1.0
 UNPROVEN_SHARE: Final = 0.75
 REMEMBERED: Final = 10_000
@@ -47,6 +47,10 @@ class EndpointPlaces:
         finally:
             self._taken_unproven -= is_unproven
             self._leave(endpoint)
+
+    def is_crowded(self, endpoint: str) -> bool:
+        """Whether there is neither a place nor room to wait for one."""
+        return not self._is_free(endpoint) and not self._may_wait(endpoint)
 
     def learn(self, endpoint: str, *, was_prompt: bool) -> None:
         """Remember whether an endpoint gave any answer promptly when it was last tried."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, DeliveryId
-from services.notifier.domain.progress import Moment, Move, Owed, Progress, Tried, after_attempt, put_off
+from services.notifier.domain.progress import Moment, Move, Owed, Progress, Tried, after_attempt, owed_since, put_off
 from services.notifier.domain.schedule import Schedule
 from services.notifier.endpoint_places import PROMPT_SECONDS
 from shared.events import DeliveryDue, Event
@@ -36,11 +36,19 @@ class Places(Protocol):
         """Hold a place towards `endpoint`; False when there is none."""
         ...
 
+    def is_crowded(self, endpoint: str) -> bool:
+        """Whether there is neither a place nor room to wait for one."""
+        ...
+
     def learn(self, endpoint: str, *, was_prompt: bool) -> None: ...
 
 
 class Book(Protocol):
-    """Keeps what became of each delivery. Both say where the delivery stands then, and None when it is gone."""
+    """Keeps what became of each delivery. A step says where the delivery stands then, and None when it is gone."""
+
+    async def owe(self, owed: Owed) -> Owed:
+        """Keep a delivery unless it is known, and return it as it is kept."""
+        ...
 
     async def record(self, delivery_id: DeliveryId, attempt: Attempt, move: Move | None = None) -> Progress | None:
         """Add the attempt and make the move, if the delivery still stands where that begins."""
@@ -85,11 +93,20 @@ class Steps:
         self._now = now
         self._chance = chance
 
+    async def begin(self, received: Received[Event], delivery: Delivery) -> None:
+        """Owe a delivery, and take its first step unless that was taken."""
+        owed = owed_since(delivery, self._now())
+        if self._places.is_crowded(delivery.endpoint):
+            # In a crowd that is the step already, at the price of one write.
+            owed = Owed(delivery, put_off(owed.progress, self._moment(str(received.trigger))))
+        owed = await self._book.owe(owed)
+        await self.take(received, owed, is_due=owed.progress.is_untouched)
+
     async def take(self, received: Received[Event], owed: Owed, *, is_due: bool) -> None:
         """Try the delivery if it `is_due`; if this very record took the last step, do what follows from that."""
         trigger = str(received.trigger)
         if owed.progress.step == trigger:
-            await self._follow(received, owed, await self._book.last_error(owed.delivery.delivery_id))
+            await self._follow(received, owed)
         elif is_due:
             async with self._places.one(owed.delivery.endpoint) as has_place:
                 tried = await self._try(owed.delivery, trigger) if has_place else None
@@ -117,7 +134,7 @@ class Steps:
     def _moment(self, trigger: str) -> Moment:
         return Moment(trigger, self._now(), self._chance())
 
-    async def _follow(self, received: Received[Event], owed: Owed, error: AttemptError | None) -> None:
+    async def _follow(self, received: Received[Event], owed: Owed, error: AttemptError | None = None) -> None:
         delivery, progress = owed.delivery, owed.progress
         if progress.state == "delivered":
             return
@@ -131,6 +148,6 @@ class Steps:
         if progress.next_attempt_at is not None:
             after = progress.next_attempt_at - self._now()
             await self._later.schedule(due, received, error, made=progress.attempts, after=after)
-        elif error is not None:
+        elif (error := error or await self._book.last_error(delivery.delivery_id)) is not None:
             await self._later.give_up(received, error, event=due)
             log.warning("callback given up", extra={"delivery_id": delivery.delivery_id, "host": delivery.host})

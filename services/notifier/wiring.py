@@ -23,7 +23,7 @@ SERVICE: Final = "notifier"
 TOPICS: Final = (REQUESTS_COMPLETED, REQUESTS_DELETED, *WEBHOOKS_RETRY)
 
 # Records that need no place of an attempt are done within milliseconds; some may always run beside the attempts.
-QUICK_RECORDS: Final = 32
+QUICK_RECORDS: Final = 8
 # While an attempt waits for its timeout, thousands of records behind it are put off: they must not wait for it.
 SPAN: Final = 100_000
 
@@ -59,7 +59,7 @@ def handlers(
     places = EndpointPlaces(in_all=told.webhooks_in_flight, per_endpoint=told.webhooks_per_endpoint)
     steps = Steps(courier, deliveries, places, tiers, schedule=told.schedule())
     return {
-        RequestCompleted: OnRequestCompleted(callbacks, deliveries, steps),
+        RequestCompleted: OnRequestCompleted(callbacks, steps),
         DeliveryDue: OnDeliveryDue(deliveries, steps),
         RequestDeleted: OnRequestDeleted(deliveries),
     }

@@ -1,178 +1,25 @@
 """The notifier's process on a real Kafka, Postgres and S3, with a receiver on loopback."""
 
-import asyncio
-import os
-import sys
 import threading
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
-import httpx2
 import pytest
 from standardwebhooks import Webhook
 
-from deploy.migrate import migrate
-from services.notifier.settings import NotifierSettings
-from services.notifier.wiring import TOPICS
-from shared.events import RequestCompleted, RequestDeleted
+from shared.events import RequestDeleted
 from shared.ids import RequestId
-from shared.kafka.admin import create_topics
-from shared.kafka.connection import KafkaConnection
-from shared.kafka.producer import EventProducer
-from shared.object_keys import request_object
-from shared.object_store import ObjectStore, open_object_store
-from shared.request_files import RequestFile
-from shared.topics import REQUESTS_COMPLETED, REQUESTS_DELETED, UNDECODABLE_DLT, WEBHOOKS_DLT, partitioned
+from shared.topics import REQUESTS_DELETED
+from tests.integration.notifier_place import Place, place_on
 from tests.ports import free_port
-from tests.scripted_server import Asked, Reply, ScriptedServer, scripted_server
+from tests.scripted_server import Asked, Reply
 from tests.stack import StackForTests
-from tests.unit.notifier.fakes import NOON, SECRET_TEXT, completed
+from tests.unit.notifier.fakes import SECRET_TEXT, completed
 from tests.waiting import until
 
 pytestmark = pytest.mark.stack
 
 HOOK = "POST /hook"
-
-
-@dataclass
-class Place:
-    """Where the notifier runs: its environment, what others write there, and the receiver of its webhooks."""
-
-    environment: Mapping[str, str]
-    store: ObjectStore
-    producer: EventProducer
-    receiver: ScriptedServer
-    settings: NotifierSettings
-    processes: list[asyncio.subprocess.Process] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.settings.http_port}"
-
-    async def start(self) -> None:
-        """Start the notifier; return when it is ready."""
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.notifier", env=self.environment)
-        self.processes.append(process)
-        await until(self._is_ready, seconds=60, what="the notifier is ready")
-
-    async def kill(self) -> None:
-        self.processes[-1].kill()
-        await self.processes.pop().wait()
-
-    async def stop(self) -> int:
-        """Stop the notifier as its supervisor would, and return its exit code."""
-        self.processes[-1].terminate()
-        return await asyncio.wait_for(self.processes.pop().wait(), 40)
-
-    async def complete(self, callback_url: str | None) -> RequestCompleted:
-        """A request that ends, as ingest and aggregator leave it."""
-        event = completed(RequestId(str(uuid4())))
-        await self.store.put(
-            self.settings.s3_bucket_requests,
-            request_object(event.request_id),
-            request_file(event, callback_url).model_dump_json().encode(),
-            content_type="application/json",
-        )
-        await self.publish(event)
-        return event
-
-    async def publish(self, event: RequestCompleted) -> None:
-        await self.producer.publish(REQUESTS_COMPLETED, event)
-
-    async def deliveries(self, event: RequestCompleted) -> list[dict[str, Any]]:
-        answer = await self.get(f"/v1/requests/{event.request_id}/deliveries")
-        assert answer.status_code == 200, answer.text
-        items: list[dict[str, Any]] = answer.json()["items"]
-        return items
-
-    async def get(self, path: str) -> httpx2.Response:
-        async with httpx2.AsyncClient(base_url=self.url, trust_env=False) as client:
-            return await client.get(path)
-
-    async def settled(self, event: RequestCompleted) -> dict[str, Any]:
-        """The one delivery of a request, once an attempt at it is on record."""
-
-        async def found() -> object:
-            return [one for one in await self.deliveries(event) if one["state"] != "pending"]
-
-        await until(found, seconds=30, what="a delivery is settled")
-        (delivery,) = await self.deliveries(event)
-        return delivery
-
-    async def attempted(self, event: RequestCompleted, times: int = 1) -> dict[str, Any]:
-        """The one delivery of a request, once so many attempts at it are on record."""
-
-        async def found() -> object:
-            return [one for one in await self.deliveries(event) if len(one["attempts"]) >= times]
-
-        await until(found, seconds=30, what="a webhook is attempted")
-        (delivery,) = await self.deliveries(event)
-        return delivery
-
-    async def _is_ready(self) -> bool:
-        assert self.processes[-1].returncode is None, "the notifier has ended"
-        try:
-            return (await self.get("/readyz")).status_code == 200
-        except httpx2.TransportError:
-            return False
-
-
-def request_file(event: RequestCompleted, callback_url: str | None) -> RequestFile:
-    return RequestFile.model_validate(
-        {
-            "request_id": event.request_id,
-            "owner": event.owner,
-            "rows": 3,
-            "images_total": 3,
-            "chunks_total": 1,
-            "chunk_size": 250,
-            "window": 16,
-            "lane": "express",
-            "accepted_at": NOON,
-            "deadline_at": NOON,
-            "recipe": {"name": "default", "renditions": [{"name": "compressed"}]},
-            "csv": {"columns": ["a"], "serial_column": 0, "name_column": 0, "urls_column": 0},
-            "callback_url": callback_url,
-        }
-    )
-
-
-def environment_for(stack: StackForTests) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],
-        **stack.environment(),
-        "KAFKA_TOPIC_PREFIX": f"notifier-{uuid4().hex[:8]}.",
-        "KAFKA_SESSION_TIMEOUT_SECONDS": "6",
-        "HTTP_PORT": str(free_port()),
-        "WEBHOOK_SECRET": SECRET_TEXT,
-        "AUTH": "off",
-        "FETCH_ALLOW_NETWORKS": "127.0.0.0/8",
-    }
-
-
-@asynccontextmanager
-async def place_on(stack: StackForTests) -> AsyncIterator[Place]:
-    environment = environment_for(stack)
-    settings = NotifierSettings.model_validate({name.lower(): value for name, value in environment.items()})
-    await migrate(environment["DATABASE_URL"])
-    connection = KafkaConnection(settings)
-    wanted = {topic.name for topic in (*TOPICS, WEBHOOKS_DLT, UNDECODABLE_DLT)}
-    await create_topics(connection, [one for one in partitioned(connection.partitioning) if one.name in wanted])
-    store = open_object_store(settings)
-    await store.create_bucket(settings.s3_bucket_requests)
-    producer = EventProducer(connection, "pixelmill/aggregator")
-    with scripted_server() as receiver:
-        place = Place(environment, store, producer, receiver, settings)
-        try:
-            yield place
-        finally:
-            while place.processes:
-                await place.kill()
-            await producer.stop()
-            store.close()
 
 
 @pytest.fixture

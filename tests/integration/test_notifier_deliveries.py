@@ -12,7 +12,7 @@ from deploy.migrate import migrate
 from services.notifier.adapters.postgres_deliveries import PostgresDeliveries
 from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, DeliveryId, delivery_owed
 from services.notifier.domain.history import RecordedDelivery
-from services.notifier.domain.progress import Moment, Move, Progress, Tried, after_attempt, put_off
+from services.notifier.domain.progress import Moment, Move, Owed, Progress, Tried, after_attempt, owed_since, put_off
 from services.notifier.domain.schedule import Schedule
 from shared.ids import RequestId
 from shared.postgres import Database
@@ -39,8 +39,8 @@ async def records(request: pytest.FixtureRequest) -> AsyncIterator[Records]:
     await database.close()
 
 
-def owed(url: str = URL) -> Delivery:
-    return delivery_owed(completed(RequestId(str(uuid4()))), url)
+def owed(url: str = URL) -> Owed:
+    return owed_since(delivery_owed(completed(RequestId(str(uuid4()))), url), NOON)
 
 
 async def kept(records: Records, delivery: Delivery) -> RecordedDelivery:
@@ -55,12 +55,20 @@ def after_failing(before: Progress, trigger: str) -> Move:
 
 
 async def test_a_delivery_is_kept_as_it_was_first_made_and_owed_twice_is_one(records: Records) -> None:
-    delivery = owed()
-    first = await records.owe(delivery)
-    assert (first.delivery, first.progress.is_untouched) == (delivery, True)
-    assert await records.owe(delivery) == first
-    assert await records.owed(delivery.delivery_id) == first
-    assert [one.owed for one in await records.of_request(delivery.request_id)] == [first]
+    new = owed()
+    first = await records.owe(new)
+    assert first == new
+    assert first.progress.is_untouched
+    put_off_already = Owed(new.delivery, put_off(new.progress, Moment("t/0/9", NOON, 0.0)))
+    assert await records.owe(put_off_already) == first
+    assert await records.owed(new.delivery.delivery_id) == first
+    assert [one.owed for one in await records.of_request(new.delivery.request_id)] == [first]
+
+
+async def test_a_delivery_may_be_put_off_when_it_is_first_kept(records: Records) -> None:
+    new = owed()
+    put_off_already = Owed(new.delivery, put_off(new.progress, Moment("t/0/9", NOON, 0.0)))
+    assert await records.owe(put_off_already) == put_off_already
 
 
 async def test_attempts_are_numbered_in_their_order(records: Records) -> None:
@@ -79,7 +87,7 @@ async def test_a_step_is_taken_with_its_trigger_and_shows_when_the_delivery_is_o
     first = await records.owe(owed())
     move = after_failing(first.progress, "t/0/1")
     assert await records.record(first.delivery.delivery_id, BAD, move) == move.after
-    again = await records.owe(first.delivery)
+    again = await records.owe(owed_since(first.delivery, NOON))
     assert again.progress == move.after
     assert (again.progress.attempts, again.progress.step) == (1, "t/0/1")
     assert again.progress.next_attempt_at == NOON + timedelta(seconds=5)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, DeliveryId
 from services.notifier.domain.history import NumberedAttempt, RecordedDelivery
-from services.notifier.domain.progress import Move, Owed, Progress, owed_since
+from services.notifier.domain.progress import Move, Owed, Progress
 from shared.ids import Owner, RequestId
 from shared.postgres import Connection, Database, load_queries
 
@@ -23,11 +23,11 @@ class PostgresDeliveries:
         self._database = database
         self._now = now
 
-    async def owe(self, delivery: Delivery) -> Owed:
+    async def owe(self, owed: Owed) -> Owed:
         """Keep a delivery unless it is known, and return it as it is kept."""
-        owed = owed_since(delivery, self._now())
+        delivery, progress = owed.delivery, owed.progress
         async with self._database.connection() as connection:
-            await connection.execute(
+            row = await connection.fetchrow(
                 _SQL["insert_delivery"],
                 delivery.delivery_id,
                 delivery.request_id,
@@ -35,9 +35,16 @@ class PostgresDeliveries:
                 delivery.type,
                 delivery.url,
                 delivery.body,
-                owed.progress.began_at,
+                progress.began_at,
+                progress.next_attempt_at,
+                progress.deferrals,
+                progress.step,
             )
-            return await _owed(connection, delivery.delivery_id) or owed
+            # Nothing comes back when somebody else kept it at the very same time.
+            kept = (
+                await _owed(connection, delivery.delivery_id) if row is None else Owed(_delivery(row), _progress(row))
+            )
+        return kept or owed
 
     async def owed(self, delivery_id: DeliveryId) -> Owed | None:
         """A delivery and where it stands; None when it was deleted."""
@@ -53,8 +60,7 @@ class PostgresDeliveries:
     async def put_off(self, delivery_id: DeliveryId, move: Move) -> Progress | None:
         """Make the move, if the delivery still stands where it begins; say where it stands then."""
         async with self._database.connection() as connection:
-            await _move(connection, delivery_id, move)
-            return await _progress_now(connection, delivery_id)
+            return await _moved(connection, delivery_id, move) or await _progress_now(connection, delivery_id)
 
     async def record(self, delivery_id: DeliveryId, attempt: Attempt, move: Move | None = None) -> Progress | None:
         """Add the attempt and make the move, if the delivery still stands where that begins; say where it stands then.
@@ -66,7 +72,7 @@ class PostgresDeliveries:
                 return None
             await _add(connection, delivery_id, attempt)
             if move is not None:
-                await _move(connection, delivery_id, move)
+                await _moved(connection, delivery_id, move)
             if attempt.succeeded:
                 await connection.execute(_SQL["settle_delivery"], delivery_id, attempt.at)
             return await _progress_now(connection, delivery_id)
@@ -104,9 +110,9 @@ async def _progress_now(connection: Connection, delivery_id: DeliveryId) -> Prog
     return None if owed is None else owed.progress
 
 
-async def _move(connection: Connection, delivery_id: DeliveryId, move: Move) -> None:
+async def _moved(connection: Connection, delivery_id: DeliveryId, move: Move) -> Progress | None:
     before, after = move.before, move.after
-    await connection.execute(
+    row = await connection.fetchrow(
         _SQL["move_delivery"],
         delivery_id,
         before.attempts,
@@ -118,6 +124,7 @@ async def _move(connection: Connection, delivery_id: DeliveryId, move: Move) -> 
         after.next_attempt_at,
         after.step,
     )
+    return None if row is None else _progress(row)
 
 
 async def _add(connection: Connection, delivery_id: DeliveryId, attempt: Attempt) -> None:

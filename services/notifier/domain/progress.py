@@ -13,9 +13,6 @@ from services.notifier.domain.schedule import Schedule, delay_in_crowd, wished_d
 HOPELESS: Final = frozenset({"invalid_url", "blocked_address", "blocked_port", "http_410"})
 """What no patience heals: the URL may not be called, or its owner says that it is gone for good."""
 
-PATIENCE: Final = 2
-"""For so many lengths of the schedule attempts may go uncounted: who always asks to wait gets an end too."""
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -99,7 +96,7 @@ def after_attempt(before: Progress, tried: Tried, schedule: Schedule, moment: Mo
     """Where an attempt of the schedule leads: it is delivered, tried again, or given up."""
     if tried.attempt.succeeded:
         return replace(before, state="delivered", next_attempt_at=None, step=moment.trigger)
-    has_patience = moment.now - before.began_at < PATIENCE * schedule.length
+    has_patience = moment.now - before.began_at < schedule.patience
     if not tried.counts and has_patience:
         delay = wished_delay(tried.wish or timedelta(0), before.wishes)
         return replace(_put_off(before, delay, moment), wishes=before.wishes + 1)

@@ -16,6 +16,7 @@ FINEST: Final = timedelta(seconds=5)
 
 LONGEST_WISH: Final = timedelta(hours=24)
 LONGEST_PAUSE: Final = timedelta(minutes=30)
+LEAST_PATIENCE: Final = timedelta(days=1)
 
 QUICK_TURNS: Final = 3
 NEXT_TURN: Final = timedelta(seconds=5)
@@ -32,6 +33,11 @@ class Schedule:
     def length(self) -> timedelta:
         """How long all of it takes at most, the attempts themselves apart."""
         return sum((self.delay_after(made, 1.0) or timedelta(0) for made in range(1, len(self.delays) + 1)), FINEST)
+
+    @property
+    def patience(self) -> timedelta:
+        """How long attempts may go uncounted: who asks to wait again and again gets an end too."""
+        return max(2 * self.length, LEAST_PATIENCE)
 
     def delay_after(self, attempts: int, chance: float) -> timedelta | None:
         """How long to wait after so many attempts, or None after the last; `chance` is in 0 to 1."""

@@ -65,8 +65,8 @@ class DeliveriesInMemory:
     attempts: dict[DeliveryId, list[Attempt]] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: NOON
 
-    async def owe(self, delivery: Delivery) -> Owed:
-        return self.kept.setdefault(delivery.delivery_id, owed_since(delivery, self.now()))
+    async def owe(self, owed: Owed) -> Owed:
+        return self.kept.setdefault(owed.delivery.delivery_id, owed)
 
     async def owed(self, delivery_id: DeliveryId) -> Owed | None:
         return self.kept.get(delivery_id)

@@ -9,7 +9,7 @@ from itertools import count
 from uuid import UUID, uuid5
 
 from services.notifier.courier import Answer, Courier
-from services.notifier.domain.delivery import Attempt, Delivery, DeliveryId, DeliveryState, delivery_id
+from services.notifier.domain.delivery import Attempt, DeliveryId, DeliveryState, delivery_id
 from services.notifier.domain.progress import Move, Owed, Progress
 from services.notifier.domain.schedule import Schedule
 from services.notifier.on_delivery_due import OnDeliveryDue
@@ -63,10 +63,10 @@ class Killer:
 class MortalDeliveries(DeliveriesInMemory):
     killer: Killer = field(default_factory=Killer)
 
-    async def owe(self, delivery: Delivery) -> Owed:
-        owed = await super().owe(delivery)
+    async def owe(self, owed: Owed) -> Owed:
+        kept = await super().owe(owed)
         self.killer.passed()
-        return owed
+        return kept
 
     async def restart(self, delivery_id: DeliveryId, *, trigger: str) -> Owed | None:
         owed = await super().restart(delivery_id, trigger=trigger)
@@ -214,7 +214,7 @@ class World:
         return Consumer(
             MemoryRecords(self.broker, group=GROUP, topics=TOPICS),
             handlers={
-                RequestCompleted: OnRequestCompleted(Callbacks(), self.deliveries, steps),
+                RequestCompleted: OnRequestCompleted(Callbacks(), steps),
                 DeliveryDue: OnDeliveryDue(self.deliveries, steps),
             },
             dead_letters=facts,

@@ -47,7 +47,7 @@ class Api:
         self.app.include_router(deliveries_router(self.deliveries, KnownCallbacks(), by_hand, auth=auth))
 
     async def deliver(self) -> None:
-        await OnRequestCompleted(KnownCallbacks(), self.deliveries, self.steps)(received())
+        await OnRequestCompleted(KnownCallbacks(), self.steps)(received())
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx2.AsyncClient]:

@@ -24,6 +24,7 @@ from tests.unit.notifier.fakes import (
 )
 
 NAME = delivery_id(REQUEST, URL)
+ENDPOINT = "https://shop.example:443"
 
 
 class Notifier:
@@ -44,7 +45,7 @@ class Notifier:
             now=lambda: NOON,
             chance=lambda: 0.0,
         )
-        self.handle = OnRequestCompleted(callbacks or KnownCallbacks(), self.deliveries, steps)
+        self.handle = OnRequestCompleted(callbacks or KnownCallbacks(), steps)
 
     @property
     def triggers(self) -> list[str]:
@@ -89,7 +90,7 @@ async def test_the_same_event_twice_schedules_the_next_again_and_posts_nothing()
     await notifier.handle(received())
     await notifier.handle(received())
     first, second = notifier.later.scheduled
-    assert first == second
+    assert (first.event, first.made, first.after) == (second.event, second.made, second.after)
     assert len(notifier.receiver.posted) == 1
 
 
@@ -100,11 +101,14 @@ async def test_a_duplicate_at_another_offset_does_nothing() -> None:
     assert len(notifier.later.scheduled) == len(notifier.receiver.posted) == 1
 
 
-async def test_an_endpoint_with_its_hands_full_is_left_alone_and_no_attempt_is_counted() -> None:
+@pytest.mark.parametrize("was_prompt", [True, False], ids=["no place in time", "no room to wait"])
+async def test_an_endpoint_with_its_hands_full_is_left_alone_and_no_attempt_is_counted(was_prompt: bool) -> None:
     notifier = Notifier()
-    async with notifier.places.one("https://shop.example:443") as has_place:
+    notifier.places.learn(ENDPOINT, was_prompt=was_prompt)
+    async with notifier.places.one(ENDPOINT) as has_place:
         assert has_place
         await notifier.handle(received())
+    await notifier.handle(received(offset=8))
     (scheduled,) = notifier.later.scheduled
     assert (scheduled.event.attempt, scheduled.event.deferral, scheduled.made) == (0, 1, 0)
     assert scheduled.after == timedelta(seconds=5)

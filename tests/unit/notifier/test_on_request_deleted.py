@@ -2,6 +2,7 @@
 
 from services.notifier.courier import Courier
 from services.notifier.domain.delivery import delivery_owed
+from services.notifier.domain.progress import owed_since
 from services.notifier.domain.schedule import Schedule
 from services.notifier.on_request_completed import OnRequestCompleted
 from services.notifier.on_request_deleted import OnRequestDeleted
@@ -10,6 +11,7 @@ from shared.events import RequestDeleted
 from shared.ids import LOCAL_OWNER, RequestId
 from shared.kafka.records import Received, Trigger
 from tests.unit.notifier.fakes import (
+    NOON,
     REQUEST,
     SECRET,
     URL,
@@ -32,8 +34,8 @@ def deleted() -> Received[RequestDeleted]:
 
 async def test_a_deletion_twice_takes_the_deliveries_of_its_request_alone() -> None:
     deliveries = DeliveriesInMemory()
-    other = await deliveries.owe(delivery_owed(completed(OTHER), URL))
-    await deliveries.owe(delivery_owed(completed(), URL))
+    other = await deliveries.owe(owed_since(delivery_owed(completed(OTHER), URL), NOON))
+    await deliveries.owe(owed_since(delivery_owed(completed(), URL), NOON))
     handle = OnRequestDeleted(deliveries)
     await handle(deleted())
     await handle(deleted())
@@ -44,6 +46,6 @@ async def test_a_completion_that_comes_after_the_deletion_owes_nothing() -> None
     deliveries, receiver = DeliveriesInMemory(), Receiver()
     await OnRequestDeleted(deliveries)(deleted())
     steps = Steps(Courier(receiver, SECRET, CalmPulse()), deliveries, places(), LaterInMemory(), schedule=Schedule())
-    handle = OnRequestCompleted(KnownCallbacks({}), deliveries, steps)
+    handle = OnRequestCompleted(KnownCallbacks({}), steps)
     await handle(completion())
     assert (receiver.posted, deliveries.kept) == ([], {})
