@@ -16,6 +16,7 @@ from shared.events import ImageError, ImageProcessed
 from shared.ids import RequestId
 from shared.image_requests import LANES, images_requested
 from shared.kafka.producer import Facts
+from shared.object_store import ObjectMissing
 from shared.request_files import ManifestImage, RequestFile
 from shared.topics import IMAGES_PROCESSED
 
@@ -73,6 +74,9 @@ class RequestAgain:
                 await self._give_up(file, chunk.chunk, missing.indexes)
         except RequestGone:
             log.info("stalled request is gone", extra={"request_id": chunk.request_id})
+        except ObjectMissing:
+            # Nothing that is said brings it back; the deadline ends the request.
+            log.exception("manifest of a stalled request is missing", extra=chunk._asdict())
 
     async def _republish(self, file: RequestFile, chunk: ChunkId, indexes: Sequence[int]) -> None:
         wanted = set(indexes)

@@ -1,5 +1,6 @@
 """What the watchdog does about requests that stand still, and that it leaves all others alone."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,9 +12,10 @@ from services.aggregator.lost_images import MOST_REPUBLISHED
 from shared.errors import DependencyAway
 from shared.events import ChunkAdvanced, ChunkCompleted, ImageProcessed, ImageRequested, RequestAccepted
 from shared.ids import RequestId
-from shared.request_files import RequestFile
+from shared.object_store import ObjectMissing
+from shared.request_files import ManifestImage, RequestFile
 from shared.topics import IMAGES_REQUESTED_BULK
-from tests.unit.aggregator.fakes import request_file
+from tests.unit.aggregator.fakes import FakeFiles, request_file
 from tests.unit.aggregator.watchdog_fakes import PATIENCE, World
 
 MINUTE = timedelta(minutes=1)
@@ -228,6 +230,27 @@ async def test_a_request_that_was_deleted_meanwhile_is_left_alone() -> None:
     world.watch.known_to_ingest.clear()
     await world.watch_for(5 * MINUTE)
     assert world.topics.published == []
+
+
+class HoledFiles(FakeFiles):
+    """The manifest is missing, and `request.json` is not."""
+
+    async def manifest(self, request_id: RequestId, chunk: int) -> Sequence[ManifestImage]:
+        raise ObjectMissing(f"{request_id}/{chunk}")
+
+
+async def test_a_damaged_request_does_not_keep_others_from_being_looked_after() -> None:
+    damaged = request_file(images=4, chunk_size=4, request_id=RequestId(str(UUID(int=1))))
+    other = request_file(images=4, chunk_size=4, request_id=RequestId(str(UUID(int=2))))
+    world = World(damaged, other)
+    world.files = world.watch.files = HoledFiles(damaged, other)
+    world.duties = world.new_duties()
+    for file in (damaged, other):
+        await world.know(file)
+    world.bring(damaged, 0)
+    world.bring(other, *range(4))
+    await world.watch_for(2 * PATIENCE, readers_read=True)
+    assert {event.request_id for event in world.topics.events()} == {other.request_id}
 
 
 async def test_a_request_that_ingest_has_no_row_of_is_looked_after_by_its_file() -> None:
