@@ -112,8 +112,8 @@ class CodecPool:
         """Hold a process that is ready; it is kept for others only if it did not disappoint."""
         async with self._places:
             process = self._taken()
+            await self._ready(process)
             try:
-                await self._ready(process)
                 yield process
             except BaseException:
                 self._end(process)
@@ -139,7 +139,13 @@ class CodecPool:
         try:
             await process.be_ready(seconds=self._limits.ready_seconds)
         except (TimeoutError, Died) as error:
+            self._end(process)
             raise DependencyAway(DEPENDENCY, str(error) or "a new codec process does not answer") from error
+        except BaseException:
+            # Who asked for it gave up; the process will be ready for the next. On a busy machine it would never be
+            # if each of them started anew.
+            self._idle.append(process)
+            raise
 
     def _end(self, process: CodecProcess) -> None:
         ending = asyncio.create_task(process.kill())

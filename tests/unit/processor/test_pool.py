@@ -190,6 +190,16 @@ async def test_a_process_that_never_gets_ready_is_a_part_away() -> None:
         await pool.close()
 
 
+async def test_a_process_that_is_not_ready_in_time_for_one_is_kept_for_the_next(pool: CodecPool) -> None:
+    impatient = asyncio.create_task(pool.probe())
+    await until(lambda: codec_processes(os.getpid()), what="a process is started")
+    started = codec_processes(os.getpid())
+    impatient.cancel()
+    await asyncio.gather(impatient, return_exceptions=True)
+    await pool.probe()
+    assert codec_processes(os.getpid()) == started
+
+
 async def test_a_picture_that_is_dropped_takes_its_process_along(pool: CodecPool) -> None:
     await pool.probe()
     dropped = asyncio.create_task(made(pool, slow_jpeg()))
