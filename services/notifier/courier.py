@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, asks_to_wait, refusal
 from services.notifier.domain.progress import Tried
 from services.notifier.domain.signature import WebhookSecret, signed_headers
+from services.notifier.metrics import ATTEMPTS
 from shared.errors import Permanent, Transient
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class Courier:
             response=_beginning(answer.body) if answer else None,
             error=error,
         )
+        ATTEMPTS.labels("succeeded" if attempt.succeeded else "failed").inc()
         _log(delivery, attempt)
         return Tried(attempt, wish=_wish(answer), was_suspended=self._pulse.stood_still_since(started))
 

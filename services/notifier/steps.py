@@ -16,6 +16,7 @@ from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, D
 from services.notifier.domain.progress import Moment, Move, Owed, Progress, Tried, after_attempt, owed_since, put_off
 from services.notifier.domain.schedule import Schedule
 from services.notifier.endpoint_places import PROMPT_SECONDS
+from services.notifier.metrics import GIVEN_UP, PUT_OFF
 from shared.events import DeliveryDue, Event
 from shared.kafka.records import Received
 from shared.kafka.retry_tiers import Reason
@@ -98,6 +99,7 @@ class Steps:
         owed = owed_since(delivery, self._now())
         if self._places.is_crowded(delivery.endpoint):
             # In a crowd that is the step already, at the price of one write.
+            PUT_OFF.inc()
             owed = Owed(delivery, put_off(owed.progress, self._moment(str(received.trigger))))
         owed = await self._book.owe(owed)
         await self.take(received, owed, is_due=owed.progress.is_untouched)
@@ -126,6 +128,7 @@ class Steps:
     async def _written(self, owed: Owed, tried: Tried | None, moment: Moment) -> Progress | None:
         delivery, before = owed.delivery, owed.progress
         if tried is None:
+            PUT_OFF.inc()
             log.debug("callback put off", extra={"delivery_id": delivery.delivery_id, "host": delivery.host})
             return await self._book.put_off(delivery.delivery_id, Move(before, put_off(before, moment)))
         after = after_attempt(before, tried, self._schedule, moment)
@@ -150,4 +153,5 @@ class Steps:
             await self._later.schedule(due, received, error, made=progress.attempts, after=after)
         elif (error := error or await self._book.last_error(delivery.delivery_id)) is not None:
             await self._later.give_up(received, error, event=due)
+            GIVEN_UP.inc()
             log.warning("callback given up", extra={"delivery_id": delivery.delivery_id, "host": delivery.host})

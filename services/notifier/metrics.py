@@ -1,0 +1,13 @@
+"""What the notifier counts."""
+
+from typing import Final
+
+from prometheus_client import Counter
+
+ATTEMPTS: Final = Counter("pixelmill_webhook_attempts", "Attempts at webhooks, by outcome", ["outcome"])
+PUT_OFF: Final = Counter(
+    "pixelmill_webhooks_put_off", "Times a webhook was put off since its endpoint had its hands full"
+)
+GIVEN_UP: Final = Counter(
+    "pixelmill_webhooks_given_up", "Webhooks that became dead letters; a repeated step counts again"
+)
