@@ -1,5 +1,6 @@
 """A chunk is complete: record it with what the manifest says of it, and end the request when it was the last."""
 
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -9,6 +10,8 @@ from shared.events import ChunkCompleted, EndState
 from shared.ids import RequestId
 from shared.kafka.records import Received, Trigger
 from shared.request_files import ManifestImage
+
+log = logging.getLogger(__name__)
 
 
 class Requests(Protocol):
@@ -37,6 +40,9 @@ class OnChunkCompleted:
         event = received.event
         try:
             request = await self._requests.row(event.request_id)
+            if event.chunk >= request.chunks_total:
+                log.error("chunk that its request does not have", extra={"trigger": str(received.trigger)})
+                return
             images = await self._requests.manifest(event.request_id, event.chunk)
             recorded = await self._chunks.record_chunk(request, event.chunk, images)
             if recorded == request.chunks_total:
