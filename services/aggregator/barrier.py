@@ -51,7 +51,10 @@ class Offsets(Protocol):
         ...
 
     async def read(self, reader: Reader) -> Places:
-        """The offset up to which the reader is done, or up to which records are gone, for each partition."""
+        """The offset up to which the reader is done, or up to which records are gone, for each partition.
+
+        It is at most the end: what was read of a topic that was made anew since does not count.
+        """
         ...
 
 
@@ -70,7 +73,12 @@ class Read:
         if self._ends is None:
             self._ends = await offsets.ends(self._reader)
         read = await offsets.read(self._reader)
-        return _has_passed(read, self._ends)
+        if _has_passed(read, self._ends):
+            return True
+        # A topic that was made anew begins at 0, and never comes to where it was.
+        now_there = await offsets.ends(self._reader)
+        self._ends = {partition: min(end, now_there.get(partition, 0)) for partition, end in self._ends.items()}
+        return False
 
 
 class RetriesDone:

@@ -6,14 +6,19 @@ import io
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
+import aiokafka
 import pytest
 import pytest_asyncio
+from aiokafka import AIOKafkaConsumer
 
 from services.aggregator.adapters.kafka_offsets import KafkaOffsets
 from services.aggregator.adapters.postgres_results import PostgresResults
-from services.aggregator.barrier import PLANNER, PROCESSORS, STREAM
+from services.aggregator.barrier import PLANNER, PROCESSORS, STREAM, Reader
+from shared.errors import DependencyAway
 from shared.events import ImageRequested
+from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer
 from shared.kafka.records import Received, TopicPartition, Trigger
 from shared.kafka.source import kafka_records
@@ -24,6 +29,7 @@ from shared.topics import (
     IMAGES_RETRY,
     REQUESTS_ACCEPTED,
     REQUESTS_PROGRESS,
+    WEBHOOKS_DLT,
 )
 from tests.integration.aggregator_place import READY_SECONDS, Place, Request, place_on
 from tests.ports import free_port
@@ -197,3 +203,34 @@ async def test_offsets_are_seen_from_outside(pipeline: Pipeline) -> None:
     assert TopicPartition(place.connection.topic(IMAGES_PROCESSED), 3) in ends
     assert sum(ends.values()) == len(await place.read(IMAGES_PROCESSED))
     assert sum((await offsets.ends(PLANNER)).values()) > len(await place.read(REQUESTS_PROGRESS))
+
+
+async def test_what_was_read_of_a_topic_that_was_made_anew_does_not_count(pipeline: Pipeline) -> None:
+    place, reader = pipeline.place, Reader("nobody", "reads", (WEBHOOKS_DLT,))
+    offsets = KafkaOffsets(place.connection)
+    assert set((await offsets.read(reader)).values()) == {0}
+    options = place.connection.client_options()
+    partition = aiokafka.TopicPartition(place.connection.topic(WEBHOOKS_DLT), 0)
+    member = AIOKafkaConsumer(**options, group_id=place.connection.group("nobody", "reads"), enable_auto_commit=False)
+    member.assign([partition])
+    await member.start()
+    try:
+        await member.commit({partition: 7})
+    finally:
+        await member.stop()
+    assert set((await offsets.read(reader)).values()) == {0}
+
+
+async def test_a_topic_that_is_not_there_is_waited_for(pipeline: Pipeline) -> None:
+    missing = Reader("nobody", "reads", (replace(WEBHOOKS_DLT, name="no.such.topic.v1"),))
+    offsets = KafkaOffsets(pipeline.place.connection)
+    with pytest.raises(DependencyAway):
+        await offsets.ends(missing)
+    with pytest.raises(DependencyAway):
+        await offsets.read(missing)
+
+
+async def test_a_broker_that_does_not_answer_is_away(pipeline: Pipeline) -> None:
+    settings = pipeline.place.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{free_port()}"})
+    with pytest.raises(DependencyAway):
+        await KafkaOffsets(KafkaConnection(settings), timeout_seconds=5).ends(STREAM)

@@ -37,9 +37,11 @@ class KafkaOffsets:
         async with self._reachable(), self._admin() as admin, self._consumer() as consumer:
             partitions = await self._partitions(admin, reader)
             committed = await admin.list_consumer_group_offsets(group, partitions=partitions)
-            first = _places(await consumer.beginning_offsets(partitions))
-        known = {TopicPartition(*partition): found.offset for partition, found in committed.items()}
-        return {partition: max(offset, known.get(partition, 0)) for partition, offset in first.items()}
+            first = await consumer.beginning_offsets(partitions)
+            # After the commits: an end that lies before one of them is that of another log.
+            ends = await consumer.end_offsets(partitions)
+        known = {partition: found.offset for partition, found in committed.items()}
+        return _places({each: _read_up_to(known.get(each, 0), first[each], ends[each]) for each in partitions})
 
     async def _partitions(self, admin: AIOKafkaAdminClient, reader: Reader) -> list[aiokafka.TopicPartition]:
         described = await admin.describe_topics([self._connection.topic(topic) for topic in reader.topics])
@@ -81,3 +83,7 @@ class KafkaOffsets:
 
 def _places(offsets: dict[aiokafka.TopicPartition, int]) -> Places:
     return {TopicPartition(*partition): offset for partition, offset in offsets.items()}
+
+
+def _read_up_to(committed: int, first: int, end: int) -> int:
+    return first if committed > end else max(committed, first)

@@ -66,6 +66,18 @@ async def test_what_comes_after_the_first_look_is_not_waited_for() -> None:
     assert await stage.is_passed(topics, NOON)
 
 
+async def test_a_topic_that_is_made_anew_is_waited_for_as_it_is_now() -> None:
+    topics = FakeTopics()
+    topics.fill(PROCESSORS, records=1000)
+    stage = Read(PROCESSORS)
+    assert not await stage.is_passed(topics, NOON)
+    topics.lengths.clear()
+    topics.fill(PROCESSORS, records=3)
+    assert not await stage.is_passed(topics, NOON)
+    topics.catch_up(PROCESSORS)
+    assert await stage.is_passed(topics, NOON)
+
+
 async def test_one_partition_that_lags_is_enough_to_wait() -> None:
     topics = FakeTopics()
     topics.fill(PROCESSORS, records=5)
