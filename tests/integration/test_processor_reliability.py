@@ -41,6 +41,20 @@ async def test_a_source_that_recovers_is_tried_until_it_has(place: Place) -> Non
     assert place.letters == []
 
 
+async def test_a_host_that_fails_twice_for_each_of_its_pictures_gives_all_of_them(place: Place) -> None:
+    await place.start()
+    request_id = await place.request(*(f"/broken-twice-{number}.jpg" for number in range(100)), lane="bulk")
+    answers = await place.answers(request_id, 100)
+    assert {(answer.outcome, answer.attempts) for answer in answers.values()} == {("succeeded", 3)}
+
+
+async def test_a_busy_host_gives_all_of_its_pictures(place: Place) -> None:
+    await place.start()
+    request_id = await place.request(*["/cup.jpg", "/busy-once-too.jpg", "/cup.jpg"] * 10, lane="bulk")
+    answers = await place.answers(request_id, 30)
+    assert {(answer.outcome, answer.attempts) for answer in answers.values()} == {("succeeded", 1)}
+
+
 async def test_a_source_that_stays_broken_is_given_up_with_a_dead_letter(place: Place) -> None:
     await place.start()
     answer = await one_answer(place, "/broken.jpg")
