@@ -69,7 +69,9 @@ class Later(Protocol):
         self, event: Event, received: Received[Event], reason: Reason | None, *, made: int, after: timedelta
     ) -> None: ...
 
-    async def give_up(self, received: Received[Event], reason: Reason, *, event: Event | None = None) -> None: ...
+    async def give_up(
+        self, received: Received[Event], reason: Reason, *, made: int, event: Event | None = None
+    ) -> None: ...
 
 
 class Steps:
@@ -152,6 +154,6 @@ class Steps:
             after = progress.next_attempt_at - self._now()
             await self._later.schedule(due, received, error, made=progress.attempts, after=after)
         elif (error := error or await self._book.last_error(delivery.delivery_id)) is not None:
-            await self._later.give_up(received, error, event=due)
+            await self._later.give_up(received, error, made=progress.attempts, event=due)
             GIVEN_UP.inc()
             log.warning("callback given up", extra={"delivery_id": delivery.delivery_id, "host": delivery.host})

@@ -26,7 +26,7 @@ class Tiers(Protocol):
 
     async def defer(self, received: Received[Event], reason: Reason, *, after: timedelta) -> None: ...
 
-    async def give_up(self, received: Received[Event], reason: Reason) -> None: ...
+    async def give_up(self, received: Received[Event], reason: Reason, *, made: int) -> None: ...
 
 
 class AnotherTry:
@@ -60,7 +60,7 @@ class AnotherTry:
         """Return when the dead letter and the failed result are acknowledged."""
         result = failed(received.event, error, attempts=attempts, duration_ms=duration_ms)
         assert result.error is not None, "a failed result names its error"
-        await self._tiers.give_up(received, result.error)
+        await self._tiers.give_up(received, result.error, made=attempts)
         await self._facts.publish(IMAGES_PROCESSED, result)
         DEAD_LETTERS.labels(result.error.code).inc()
         count(result)

@@ -1,7 +1,7 @@
 """What all events have in common."""
 
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
@@ -14,10 +14,13 @@ def rfc3339(moment: datetime) -> str:
 
 
 Timestamp = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+LARGEST_INTEGER: Final = 2**31 - 1
+"""What a column of numbers holds: more images or chunks has no request."""
 # Readers look requests up by it: what is no UUID would fail there, again and again, instead of being set aside here.
-KnownForm = Annotated[
-    RequestId, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", json_schema_extra={"format": "uuid"})
-]
+UUID_FORM: Final = Field(
+    pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", json_schema_extra={"format": "uuid"}
+)
+KnownForm = Annotated[RequestId, UUID_FORM]
 
 
 class Value(BaseModel):

@@ -1,10 +1,10 @@
 """Events of single images: requested, processed."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.events.base import Event, Value
+from shared.events.base import LARGEST_INTEGER, Event, Value
 from shared.ids import chunk_key, image_id
 from shared.image_errors import ImageErrorCode
 from shared.recipes import Recipe
@@ -17,11 +17,11 @@ Note = Literal["kept_original", "not_smaller", "carried_over"]
 class ImageEvent(Event):
     """Carries the measures of its chunk, frozen when the request was accepted."""
 
-    chunk: int = Field(ge=0)
+    chunk: int = Field(ge=0, le=LARGEST_INTEGER)
     chunk_images: int = Field(ge=1)
     chunks_total: int = Field(ge=1)
     window: int = Field(ge=1)
-    indexes: tuple[int, ...] = Field(min_length=1)
+    indexes: tuple[Annotated[int, Field(ge=0, le=LARGEST_INTEGER)], ...] = Field(min_length=1)
 
     @property
     def identity(self) -> str:

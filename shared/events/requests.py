@@ -1,10 +1,10 @@
 """Events of a request's life: accepted, in progress, assembled, completed."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from shared.events.base import Event, Timestamp, Value
+from shared.events.base import LARGEST_INTEGER, UUID_FORM, Event, KnownForm, Timestamp, Value
 from shared.ids import RequestId
 
 Lane = Literal["express", "bulk"]
@@ -30,7 +30,7 @@ class RequestAccepted(Event):
 class ChunkProgress(Event):
     """Something happened to one chunk."""
 
-    chunk: int = Field(ge=0)
+    chunk: int = Field(ge=0, le=LARGEST_INTEGER)
     chunks_total: int = Field(ge=1)
     window: int = Field(ge=1)
 
@@ -70,12 +70,17 @@ class DeadlinePassed(Event):
 class RetryRequested(Event):
     """What failed or was not attempted is to be tried again, as a new request. Written when dead letters are replayed.
 
-    The record that carries it names the new request: the same record asks for one and the same.
+    `retry_id` names the new request, so that the same wish, said twice, is one request.
     """
 
     TYPE: ClassVar[str] = "retry.requested"
 
+    retry_id: KnownForm
     reason: str
+
+    @property
+    def identity(self) -> str:
+        return f"{self.request_id}:{self.retry_id}"
 
 
 class RequestAssembled(Event):
@@ -147,7 +152,7 @@ class DeliveryDue(Event):
 
     TYPE: ClassVar[str] = "webhooks.due"
 
-    delivery_id: str = Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+    delivery_id: Annotated[str, UUID_FORM]
     attempt: int = Field(ge=0)
     deferral: int = Field(default=0, ge=0)
 

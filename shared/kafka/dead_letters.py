@@ -20,6 +20,7 @@ UNDECODABLE: Final = "undecodable"
 
 _KEPT_VALUE_BYTES: Final = 2_500_000
 _KEPT_HEADER_BYTES: Final = 200_000
+_KEPT_REASON: Final = 1000
 
 
 def undecodable_letter(record: Record, reason: str) -> Encoded:
@@ -38,6 +39,6 @@ def undecodable_letter(record: Record, reason: str) -> Encoded:
         (ORIGIN_PARTITION, str(record.partition).encode()),
         (ORIGIN_OFFSET, str(record.offset).encode()),
         (ERROR_CODE, UNDECODABLE.encode()),
-        (ERROR_MESSAGE, reason.encode()),
+        (ERROR_MESSAGE, reason[:_KEPT_REASON].encode()),
     )
     return Encoded((record.key or b"")[:_KEPT_HEADER_BYTES], value[:_KEPT_VALUE_BYTES], headers + origin)

@@ -89,9 +89,11 @@ class RetryTiers:
         encoded = encode(event, source=self._source, now=self._now(), traceparent=current_traceparent())
         await self._enter(encoded, self._marks(received, reason, made=made), after)
 
-    async def give_up(self, received: Received[Event], reason: Reason, *, event: Event | None = None) -> None:
-        """Lay the record in hand, or `event`, among the dead letters."""
-        marks = self._marks(received, reason, made=tries_of(received.headers).made + 1)
+    async def give_up(
+        self, received: Received[Event], reason: Reason, *, made: int, event: Event | None = None
+    ) -> None:
+        """Lay the record in hand, or `event`, among the dead letters; `made` attempts were counted in all."""
+        marks = self._marks(received, reason, made=made)
         encoded = _as_written(received) if event is None else encode(event, source=self._source, now=self._now())
         await self._appends.append(self._dead, _marked(encoded, marks))
 

@@ -136,7 +136,7 @@ class KafkaRecords:
 
     def _new_client(self) -> AIOKafkaConsumer:
         options = self._connection.consumer_options(self._group)
-        return AIOKafkaConsumer(**options, max_partition_fetch_bytes=4 * 1024 * 1024)
+        return AIOKafkaConsumer(**options, max_partition_fetch_bytes=1024 * 1024)
 
 
 class _Listener(ConsumerRebalanceListener):

@@ -41,7 +41,7 @@ class Flaky:
         if made + 1 < self._most:
             await self.tiers.retry(received, FAILURE, after=self._after)
         else:
-            await self.tiers.give_up(received, FAILURE)
+            await self.tiers.give_up(received, FAILURE, made=made + 1)
 
 
 @asynccontextmanager

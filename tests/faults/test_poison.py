@@ -27,6 +27,7 @@ def results(request: RequestFile) -> list[tuple[Topic, Event]]:
             {"request_id": STRANGER},
             {"chunk": FAR},
             {"indexes": (0, 0, 0)},
+            {"indexes": (5, FAR)},
             {"chunk_images": FAR},
         )
     ]

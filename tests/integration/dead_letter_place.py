@@ -85,14 +85,14 @@ async def give_up_images(place: Place, request_id: RequestId, *indexes: int) -> 
     """What a processor does when an image has no more tries."""
     tiers = RetryTiers(IMAGES_RETRY, IMAGES_DLT, place.producer, source="pixelmill/processor", now=now)
     for index in indexes:
-        await tiers.give_up(_received(place, image(request_id, index), IMAGES_REQUESTED_BULK, index), GONE)
+        await tiers.give_up(_received(place, image(request_id, index), IMAGES_REQUESTED_BULK, index), GONE, made=4)
 
 
 async def give_up_delivery(place: Place, request_id: RequestId) -> str:
     """What the notifier does after the last attempt; the delivery's id."""
     tiers = RetryTiers(WEBHOOKS_RETRY, WEBHOOKS_DLT, place.producer, source="pixelmill/notifier", now=now)
     due = DeliveryDue(request_id=request_id, owner=LOCAL_OWNER, delivery_id=str(uuid4()), attempt=10)
-    await tiers.give_up(_received(place, due, WEBHOOKS_RETRY[3], 7), REFUSED, event=due)
+    await tiers.give_up(_received(place, due, WEBHOOKS_RETRY[3], 7), REFUSED, made=10, event=due)
     return due.delivery_id
 
 

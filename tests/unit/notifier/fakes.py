@@ -186,7 +186,9 @@ class LaterInMemory:
         assert isinstance(event, DeliveryDue)
         self.scheduled.append(Scheduled(event, made, after, reason.code if reason else None))
 
-    async def give_up(self, received: Received[Event], reason: Reason, *, event: Event | None = None) -> None:
+    async def give_up(
+        self, received: Received[Event], reason: Reason, *, made: int, event: Event | None = None
+    ) -> None:
         assert isinstance(event, DeliveryDue)
         self.given_up.append((event, reason.code))
 

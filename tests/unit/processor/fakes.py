@@ -162,7 +162,7 @@ class FakeTiers:
     async def defer(self, received: Received[Event], reason: Reason, *, after: timedelta) -> None:
         self.steps.append(("defer", reason.code, after))
 
-    async def give_up(self, received: Received[Event], reason: Reason) -> None:
+    async def give_up(self, received: Received[Event], reason: Reason, *, made: int) -> None:
         self.steps.append(("give up", reason.code, timedelta(0)))
 
 

@@ -119,7 +119,7 @@ async def test_clocks_that_differ_a_little_cause_no_hop(bench: Bench) -> None:
 
 async def test_who_is_given_up_keeps_its_bytes_and_says_why(bench: Bench) -> None:
     first = await bench.requested()
-    await bench.tiers.give_up(first, FAILURE)
+    await bench.tiers.give_up(first, FAILURE, made=1)
     [letter] = bench.broker.records(IMAGES_DLT.name)
     assert first.record is not None
     assert (letter.key, letter.value) == (first.record.key, first.record.value)

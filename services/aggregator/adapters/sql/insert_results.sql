@@ -1,4 +1,5 @@
--- First writer wins: a result never changes. Results of a request that was deleted are not kept.
+-- First writer wins: a result never changes. Results of a request that was deleted are not kept, nor those of images
+-- that a request does not have.
 INSERT INTO aggregator.results
     (request_id, index, outcome, note, error_code, error_message, source, renditions,
      bytes_in, bytes_out, attempts, duration_ms, trigger_offset)
@@ -9,5 +10,8 @@ FROM unnest(
     $9::bigint[], $10::bigint[], $11::integer[], $12::integer[], $13::bigint[])
     AS result (request_id, index, outcome, note, error_code, error_message, source, renditions,
                bytes_in, bytes_out, attempts, duration_ms, trigger_offset)
-WHERE request_id = ANY (SELECT known.request_id FROM aggregator.requests known WHERE known.request_id = ANY ($1))
+JOIN (
+    SELECT known.request_id, known.images_total FROM aggregator.requests known WHERE known.request_id = ANY ($1)
+) AS known USING (request_id)
+WHERE index < images_total
 ON CONFLICT (request_id, index) DO NOTHING
