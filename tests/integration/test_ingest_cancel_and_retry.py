@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from uuid import NAMESPACE_OID, uuid5
 
 import httpx2
 import pytest
@@ -132,8 +133,9 @@ async def test_a_replayed_letter_has_its_request_retried_once(place: Place) -> N
     ingest = await place.start()
     running, ended = await submitted(place, ingest), await submitted(place, ingest)
     await end(place, ended, failed={1})
-    for request_id in (running, ended):
-        event = RetryRequested(request_id=request_id, owner=LOCAL_OWNER, reason="Replayed.")
+    for request_id in (running, ended, ended):
+        named = RequestId(str(uuid5(NAMESPACE_OID, request_id)))
+        event = RetryRequested(request_id=request_id, owner=LOCAL_OWNER, retry_id=named, reason="Replayed.")
         await place.producer.publish(REQUESTS_PROGRESS, event)
     counted = "SELECT request_id FROM ingest.requests WHERE request->>'retry_of' = $1"
 

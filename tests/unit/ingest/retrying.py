@@ -29,6 +29,7 @@ BUCKET = "requests"
 LATER = NOON + timedelta(hours=3)
 TODAY = Limits(chunk_size=250, window=7, max_images=100, deadline=timedelta(days=2))
 TIMEOUT = timedelta(minutes=10)
+NAMED = RequestId("91111111-2222-5333-8444-555555555555")
 TRIGGER = Trigger("requests.progress.v1", 1, 42)
 OPTIONS = SubmitOptions(
     callback_url="http://hook.example", metadata={"a": 1}, on_invalid="keep", failed_slots="empty", quality=30
@@ -96,9 +97,9 @@ class Retrying:
     async def retried(self) -> RequestFile:
         return self.rows.requests[RequestId((await self.post()).json()["request_id"])]
 
-    async def asked_by_event(self, *, offset: int = TRIGGER.offset, owner: Owner = LOCAL_OWNER) -> None:
-        event = RetryRequested(request_id=REQUEST, owner=owner, reason="Replayed.")
-        await self.on_retry_requested(Received(event, TRIGGER._replace(offset=offset)))
+    async def asked_by_event(self, named: RequestId = NAMED, *, owner: Owner = LOCAL_OWNER) -> None:
+        event = RetryRequested(request_id=REQUEST, owner=owner, retry_id=named, reason="Replayed.")
+        await self.on_retry_requested(Received(event, TRIGGER))
 
     def objects_of(self, request_id: str) -> list[str]:
         return sorted(key for _, key in self.store.objects if key.startswith(f"{request_id}/"))

@@ -1,4 +1,4 @@
-"""`retry.requested`: one record asks for one request, however often it is delivered and whatever broke off."""
+"""`retry.requested`: one event asks for one request, however often it is delivered and whatever broke off."""
 
 from typing import Any
 
@@ -6,29 +6,28 @@ import pytest
 
 from services.ingest.acceptance import COMMIT_GRACE
 from services.ingest.csv_upload import Submitter, Upload
-from services.ingest.on_retry_requested import retry_named_by
 from shared import object_keys
 from shared.errors import DependencyAway
-from shared.ids import LOCAL_OWNER, Owner
+from shared.ids import LOCAL_OWNER, Owner, RequestId
 from tests.unit.ingest.fakes import NOON, REQUEST
-from tests.unit.ingest.retrying import BUCKET, LATER, TIMEOUT, TRIGGER, Retrying
+from tests.unit.ingest.retrying import BUCKET, LATER, NAMED, TIMEOUT, Retrying
 
-NAMED = retry_named_by(TRIGGER)
+OTHER = RequestId("92222222-2222-5333-8444-555555555555")
 
 
-async def test_an_event_asks_for_the_request_that_its_record_names() -> None:
+async def test_an_event_asks_for_the_request_that_it_names() -> None:
     retrying = Retrying()
     await retrying.asked_by_event()
     assert retrying.rows.requests[NAMED].retry_of == REQUEST
     assert retrying.announcements.announced == [NAMED]
 
 
-async def test_an_event_delivered_twice_asks_for_one_and_another_record_for_another() -> None:
+async def test_an_event_delivered_twice_asks_for_one_and_one_with_another_name_for_another() -> None:
     retrying = Retrying()
     await retrying.asked_by_event()
     await retrying.asked_by_event()
     assert len(retrying.rows.requests) == 2
-    await retrying.asked_by_event(offset=43)
+    await retrying.asked_by_event(OTHER)
     assert len(retrying.rows.requests) == 3
 
 
@@ -81,5 +80,5 @@ async def test_an_event_about_a_request_that_is_gone_or_of_somebody_else_is_pass
     await retrying.asked_by_event(owner=Owner("somebody"))
     assert list(retrying.rows.requests) == [REQUEST]
     retrying.rows.requests.clear()
-    await retrying.asked_by_event(offset=43)
+    await retrying.asked_by_event(OTHER)
     assert retrying.rows.requests == {}
