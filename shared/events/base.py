@@ -17,10 +17,11 @@ Timestamp = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, w
 LARGEST_INTEGER: Final = 2**31 - 1
 """What a column of numbers holds: more images or chunks has no request."""
 # Readers look requests up by it: what is no UUID would fail there, again and again, instead of being set aside here.
-UUID_FORM: Final = Field(
-    pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", json_schema_extra={"format": "uuid"}
-)
+UUID_FORM: Final = Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", json_schema_extra={"format": "uuid"})
 KnownForm = Annotated[RequestId, UUID_FORM]
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+"""Text that a database can hold."""
+Count = Annotated[int, Field(ge=0, le=LARGEST_INTEGER)]
 
 
 class Value(BaseModel):

@@ -1,13 +1,16 @@
 """Events of single images: requested, processed."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
-from shared.events.base import LARGEST_INTEGER, Event, Value
+from shared.events.base import LARGEST_INTEGER, Count, Event, Text, Value
 from shared.ids import chunk_key, image_id
 from shared.image_errors import ImageErrorCode
 from shared.recipes import Recipe
+
+LARGEST_OBJECT_BYTES: Final = 5 * 1024**4
+"""What S3 takes as one object."""
 
 Outcome = Literal["succeeded", "failed", "not_attempted"]
 ProcessedOutcome = Literal["succeeded", "failed"]
@@ -17,11 +20,11 @@ Note = Literal["kept_original", "not_smaller", "carried_over"]
 class ImageEvent(Event):
     """Carries the measures of its chunk, frozen when the request was accepted."""
 
-    chunk: int = Field(ge=0, le=LARGEST_INTEGER)
-    chunk_images: int = Field(ge=1)
+    chunk: Count
+    chunk_images: int = Field(ge=1, le=LARGEST_INTEGER)
     chunks_total: int = Field(ge=1)
     window: int = Field(ge=1)
-    indexes: tuple[Annotated[int, Field(ge=0, le=LARGEST_INTEGER)], ...] = Field(min_length=1)
+    indexes: tuple[Count, ...] = Field(min_length=1)
 
     @property
     def identity(self) -> str:
@@ -61,29 +64,29 @@ class ImageError(Value):
     """Why an image failed; `message` is safe to show to the request's owner."""
 
     code: ImageErrorCode
-    message: str
+    message: Text
 
 
 class SourceFacts(Value):
     """The fetched picture. Width and height are those of the stored file, before orientation is applied."""
 
-    bytes: int = Field(ge=0)
-    format: str
+    bytes: int = Field(ge=0, le=LARGEST_OBJECT_BYTES)
+    format: Text
     width: int = Field(ge=1)
     height: int = Field(ge=1)
-    sha256: str
+    sha256: Text
 
 
 class StoredRendition(Value):
     """One output of an image, acknowledged by object storage."""
 
-    name: str
-    key: str
-    format: str
+    name: Text
+    key: Text
+    format: Text
     width: int = Field(ge=1)
     height: int = Field(ge=1)
-    bytes: int = Field(ge=1)
-    sha256: str
+    bytes: int = Field(ge=1, le=LARGEST_OBJECT_BYTES)
+    sha256: Text
 
 
 class ImageProcessed(ImageEvent):
@@ -96,8 +99,8 @@ class ImageProcessed(ImageEvent):
     error: ImageError | None
     source: SourceFacts | None
     renditions: tuple[StoredRendition, ...]
-    attempts: int = Field(ge=0)
-    duration_ms: int = Field(ge=0)
+    attempts: Count
+    duration_ms: Count
 
     @property
     def key(self) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from shared.events.base import LARGEST_INTEGER, UUID_FORM, Event, KnownForm, Timestamp, Value
+from shared.events.base import UUID_FORM, Count, Event, KnownForm, Timestamp, Value
 from shared.ids import RequestId
 
 Lane = Literal["express", "bulk"]
@@ -30,7 +30,7 @@ class RequestAccepted(Event):
 class ChunkProgress(Event):
     """Something happened to one chunk."""
 
-    chunk: int = Field(ge=0, le=LARGEST_INTEGER)
+    chunk: Count
     chunks_total: int = Field(ge=1)
     window: int = Field(ge=1)
 

@@ -231,6 +231,8 @@ class Consumer:
             task.cancel()
         if self._running:
             await asyncio.wait(set(self._running))
+        # After a failure too: what is finished must not come again, least of all in front of what failed.
+        await self._commit()
         await self._source.stop()
 
     async def _on_revoked(self, _partitions: set[TopicPartition]) -> None:

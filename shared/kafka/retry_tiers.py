@@ -26,6 +26,9 @@ OWN_HEADERS: Final = frozenset(
 )
 # Clocks of brokers and of their clients differ a little; a hop for less would only be late.
 TOLERANCE: Final = timedelta(milliseconds=250)
+# Nothing waits for longer; a header that asks for more is no reason to hop for ever.
+LONGEST_WAIT: Final = timedelta(days=7)
+_MOST_DIGITS: Final = 6
 
 
 class Reason(Protocol):
@@ -58,7 +61,8 @@ class Tries:
 def tries_of(headers: Mapping[str, str]) -> Tries:
     """Read the headers of a record. One that says nothing sensible was never tried."""
     made = headers.get(ATTEMPT, "")
-    return Tries(int(made) if made.isascii() and made.isdigit() else 0, _moment(headers.get(FIRST_FAILED_AT)))
+    is_number = made.isascii() and made.isdigit() and len(made) <= _MOST_DIGITS
+    return Tries(int(made) if is_number else 0, _moment(headers.get(FIRST_FAILED_AT)))
 
 
 class RetryTiers:
@@ -100,7 +104,7 @@ class RetryTiers:
     async def hop(self, record: Record) -> bool:
         """Send a record that left its tier too early into the next one; False when its time has come."""
         rest = _rest(record, self._now())
-        if rest <= TOLERANCE:
+        if not TOLERANCE < rest <= LONGEST_WAIT:
             return False
         await self._appends.append(
             self._tier_for(rest), Encoded(record.key or b"", record.value or b"", record.headers)
@@ -144,8 +148,8 @@ def _marked(encoded: Encoded, marks: Mapping[str, str]) -> Encoded:
 
 
 def _rest(record: Record, now: datetime) -> timedelta:
-    said = next((value for name, value in record.headers if name == NOT_BEFORE), b"")
-    due = _moment(said.decode("ascii", "replace"))
+    said = next((value for name, value in record.headers if name == NOT_BEFORE), None)
+    due = _moment((said or b"").decode("ascii", "replace"))
     return timedelta(0) if due is None else due - now
 
 

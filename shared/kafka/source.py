@@ -1,5 +1,6 @@
 """Where a consumer's records come from: the port, and its adapter for Kafka."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
@@ -21,6 +22,8 @@ from shared.kafka.records import Record, TopicPartition
 from shared.topics import Topic
 
 log = logging.getLogger(__name__)
+
+COMMIT_SECONDS = 10.0
 
 OnPartitions = Callable[[set[TopicPartition]], Awaitable[None]]
 
@@ -118,11 +121,13 @@ class KafkaRecords:
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         try:
-            await self._started.commit({aiokafka.TopicPartition(*key): offset for key, offset in offsets.items()})
+            # Without a broker the client would try for ever, and with it whoever stops.
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self._started.commit({aiokafka.TopicPartition(*key): offset for key, offset in offsets.items()})
         except _LOST_OWNERSHIP as error:
             log.info("offsets not committed, partitions are owned elsewhere", extra={"reason": type(error).__name__})
-        except KafkaError as error:
-            raise DependencyAway("kafka", str(error)) from error
+        except (KafkaError, TimeoutError) as error:
+            raise DependencyAway("kafka", str(error) or "no answer") from error
 
     async def stop(self) -> None:
         if self._client is not None:

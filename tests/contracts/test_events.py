@@ -74,3 +74,22 @@ def test_a_record_that_is_no_such_event_says_why(change: dict[str, Any], reason:
     [path] = [path for path in EXAMPLES if path.stem.startswith("chunk.advanced")]
     with pytest.raises(Undecodable, match=reason):
         decode(as_record(recorded(path) | change), EVENTS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"indexes": [2**31]},
+        {"indexes": [-1]},
+        {"chunk": 2**31},
+        {"attempts": 10**12},
+        {"duration_ms": 2**31},
+        {"request_id": "R"},
+        {"error": {"code": "timeout", "message": "nul \0"}},
+    ],
+)
+def test_what_no_column_holds_is_no_event(change: dict[str, Any]) -> None:
+    [path] = [path for path in EXAMPLES if path.stem == "images.processed.v1"]
+    example = recorded(path)
+    with pytest.raises(Undecodable, match="not a valid images.processed"):
+        parse({**example, "value": {**example["value"], **change}})

@@ -1,6 +1,7 @@
 """Headers, tiers and hops of what is tried again."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -127,8 +128,13 @@ async def test_who_is_given_up_keeps_its_bytes_and_says_why(bench: Bench) -> Non
     assert (headers["attempt"], headers["error-code"], headers["origin-offset"]) == ("1", "http_5xx", "0")
 
 
-@pytest.mark.parametrize("value", ["", "soon", "2026-03-01T12:00:00", "\N{DIGIT ONE}"])
+@pytest.mark.parametrize("value", ["", "soon", "2026-03-01T12:00:00", "9999-03-01T12:00:00Z", "9" * 5000])
 async def test_headers_that_say_nothing_sensible_are_no_reason_to_wait(value: str, bench: Bench) -> None:
     record = Record(IMAGES_RETRY[0].name, 0, 0, b"k", b"{}", (("not-before", value.encode()),))
     assert not await bench.tiers.hop(record)
-    assert tries_of({"attempt": f"-{value}", "first-failed-at": value}) == Tries()
+    assert tries_of({"attempt": value, "first-failed-at": "soon"}) == Tries()
+
+
+async def test_a_header_without_a_value_is_no_reason_to_wait(bench: Bench) -> None:
+    headers: Any = (("not-before", None),)
+    assert not await bench.tiers.hop(Record(IMAGES_RETRY[0].name, 0, 0, b"k", b"{}", headers))
