@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final, Protocol, cast
+from uuid import UUID, uuid5
 
 from pydantic import ValidationError
 
@@ -12,6 +13,7 @@ from services.aggregator.domain.dead_letter import DEAD_LETTER_TOPICS, DeadLette
 from services.aggregator.domain.dead_letter_replay import Refusal
 from services.aggregator.replay_dead_letters import Letters, Prepared, Replay
 from shared.events import DeliveryDue, Event, RetryRequested
+from shared.ids import RequestId
 from shared.kafka.cloudevents import Encoded, Headers, encode
 from shared.kafka.dead_letters import REPLAYED_FROM
 from shared.topics import REQUESTS_PROGRESS, TOPICS, WEBHOOKS_RETRY, Topic
@@ -19,6 +21,7 @@ from shared.trace_context import current_traceparent
 
 # The notifier begins its schedule anew with what comes from its first tier.
 _FIRST_TIER: Final = WEBHOOKS_RETRY[0]
+_RETRIES: Final = UUID("3f0d7a52-86c4-5b1e-a9d7-2c4e6b8f1035")
 
 
 class Records(Protocol):
@@ -55,7 +58,10 @@ class ImageReplay:
         if not request.has_ended:
             return Refusal("request_not_ended", "The request still runs. Replay the letter when it has ended.")
         event = RetryRequested(
-            request_id=letter.request_id, owner=request.owner, reason=f"dead letter {letter.id} was replayed"
+            request_id=letter.request_id,
+            owner=request.owner,
+            retry_id=retry_id(letter.request_id, letter.replays),
+            reason=f"dead letter {letter.id} was replayed",
         )
         return Prepared("retry_request", letter.request_id, partial(self._records.publish, REQUESTS_PROGRESS, event))
 
@@ -104,6 +110,11 @@ class UndecodableReplay:
 def topics_to_return_to(name_of: Callable[[Topic], str]) -> Mapping[str, Topic]:
     """Our topics by their names on the cluster, without those of dead letters."""
     return {name_of(topic): topic for topic in TOPICS if topic not in DEAD_LETTER_TOPICS.values()}
+
+
+def retry_id(request_id: RequestId, replays: int) -> RequestId:
+    """The name of the retry that comes after so many others: a replay that was not marked asks for the same again."""
+    return RequestId(str(uuid5(_RETRIES, f"{request_id}:{replays}")))
 
 
 def _replayed_from(letter: DeadLetter) -> tuple[str, bytes]:

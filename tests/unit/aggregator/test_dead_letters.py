@@ -283,6 +283,18 @@ async def test_an_end_between_sending_and_marking_leaves_the_letter_to_be_replay
     assert len(stage.records.sent) == 2
 
 
+async def test_an_image_that_is_replayed_again_is_the_same_retry_until_it_is_marked() -> None:
+    stage = Stage(image_letter(0), image_letter(1))
+    order = ReplayOrder(ids=(LetterId("images.dlt.v1", 0, 1),), again=True)
+    unmarked = dict(stage.letters.rows)
+    await stage.replay(order)
+    stage.letters.rows = unmarked
+    await stage.replay(order)
+    await stage.replay(order)
+    names = [event.retry_id for _, event in stage.records.sent if isinstance(event, RetryRequested)]
+    assert names[0] == names[1] != names[2]
+
+
 async def test_letters_are_forgotten_with_their_topic() -> None:
     class Rows:
         def __init__(self) -> None:
