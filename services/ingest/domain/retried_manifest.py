@@ -24,16 +24,23 @@ def retried_chunk(number: int, manifest: bytes, results: Sequence[bytes]) -> Ret
     What has no result of its own keeps what it was to carry over: it may have been cancelled before its turn.
     """
     # Plain JSON, no models: a million images are retried while a caller waits.
-    images = [json.loads(line) for line in manifest.splitlines()]
+    images = _manifest_images(number, manifest)
     if len(images) != len(results):
         raise DamagedResults(f"chunk {number} has {len(images)} images and {len(results)} results")
     try:
         for image, line in zip(images, results, strict=True):
             _note(image, json.loads(line))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedResults(f"a result of chunk {number} cannot be used: {error}") from error
     body = "".join(json.dumps(image, separators=(",", ":")) + "\n" for image in images)
     return RetriedChunk(ManifestChunk(number, body.encode()), sum("carry_over" in image for image in images))
+
+
+def _manifest_images(number: int, manifest: bytes) -> list[dict[str, Any]]:
+    try:
+        return [json.loads(line) for line in manifest.splitlines()]
+    except ValueError as error:
+        raise DamagedResults(f"manifest chunk {number} cannot be read: {error}") from error
 
 
 def _note(image: dict[str, Any], result: dict[str, Any]) -> None:

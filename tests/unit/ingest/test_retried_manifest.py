@@ -81,11 +81,18 @@ def test_a_retry_of_a_retry_carries_over_the_newest_pictures() -> None:
         [succeeded(0), lost(1), b'{"index":2}'],
         [succeeded(0), lost(1), b'{"index":2,"outcome":"succeeded","keys":{}}'],
         [b'{"index":0,"outcome":"succeeded","keys":{"compressed":"elsewhere"}}', lost(1), lost(2)],
+        [b'{"index":0,"outcome":"succeeded","keys":null}', lost(1), lost(2)],
     ],
 )
 def test_results_that_do_not_fit_are_damaged(results: list[bytes]) -> None:
     with pytest.raises(DamagedResults):
         retried_chunk(0, chunk_of(*ROWS), results)
+
+
+@pytest.mark.parametrize("line", [b'{"index":0,', b"\xff", b"7", b"[]", b"{}"])
+def test_a_line_of_the_manifest_that_cannot_be_read_is_damage(line: bytes) -> None:
+    with pytest.raises(DamagedResults):
+        retried_chunk(0, line + b"\n", [succeeded(0)])
 
 
 @pytest.mark.parametrize("step", [1, 3, 7, 100])
