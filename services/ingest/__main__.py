@@ -55,8 +55,9 @@ DESCRIPTION = "api: takes CSVs over HTTP. planner: releases the images of accept
 SPARE_STORE_THREADS = 16
 # A caller waits for these, so a database that hangs is said to be away soon.
 STATEMENT_SECONDS = 10.0
-# A large retry holds its place in the partition for a minute; events of others must be able to pass it meanwhile.
-HANDLING = Handling(in_flight=8, span=4096, ordered_by_key=True)
+HANDLING = Handling(in_flight=8, ordered_by_key=True)
+# A large retry holds its place in the partition for minutes; what others ask for must be able to pass it meanwhile.
+RETRY_HANDLING = Handling(in_flight=2, span=4096, ordered_by_key=True)
 
 
 class Parts(NamedTuple):
@@ -79,11 +80,12 @@ async def run(settings: IngestSettings, roles: frozenset[str], stop: asyncio.Eve
         opened.push_async_callback(announcements.close)
         app = service_app(NAME, _probes(settings, parts, roles), debug=settings.pixelmill_env == "dev")
         running: list[Role] = [_sweeper(settings, parts).run, http_role(app, settings)]
+        retry = _retry(settings, parts, announcements)
         if "api" in roles:
-            for router in _routers(settings, parts, announcements):
+            for router in _routers(settings, parts, announcements, retry=retry):
                 app.include_router(router)
         if "planner" in roles:
-            running.append(_planner(parts, _retry(settings, parts, announcements)).run)
+            running += [_planner(parts).run, _retries(parts, retry).run]
         await run_roles(stop, *running)
 
 
@@ -117,14 +119,16 @@ def _probes(settings: IngestSettings, parts: Parts, roles: frozenset[str]) -> di
     return probes
 
 
-def _routers(settings: IngestSettings, parts: Parts, announcements: BackgroundAnnouncements) -> tuple[APIRouter, ...]:
+def _routers(
+    settings: IngestSettings, parts: Parts, announcements: BackgroundAnnouncements, *, retry: RetryRequest
+) -> tuple[APIRouter, ...]:
     urls = PublicUrls(settings.ingest_public_url, settings.aggregator_public_url, settings.notifier_public_url)
     api = SubmitApi(settings.auth, settings.max_upload_bytes, urls, settings.recipes().names)
     cancel = CancelRequest(parts.requests, announcements, now=_now)
     return (
         submit_router(_submit(settings, parts, announcements), api),
         cancel_router(cancel, settings.auth, urls),
-        retry_router(_retry(settings, parts, announcements), settings.auth, urls),
+        retry_router(retry, settings.auth, urls),
         delete_router(_delete(parts), settings.auth),
     )
 
@@ -188,7 +192,7 @@ def _sweeper(settings: IngestSettings, parts: Parts) -> Sweeper:
     )
 
 
-def _planner(parts: Parts, retry: RetryRequest) -> Consumer:
+def _planner(parts: Parts) -> Consumer:
     known = KnownRequests(parts.requests, parts.objects)
     release = ReleaseChunks(parts.requests, parts.objects, parts.producer)
     on_chunk_advanced = OnChunkAdvanced(known, release)
@@ -203,10 +207,19 @@ def _planner(parts: Parts, retry: RetryRequest) -> Consumer:
             ChunkAdvanced: on_chunk_advanced,
             ChunkCompleted: on_chunk_advanced,
             RequestCompleted: OnRequestCompleted(known, parts.requests),
-            RetryRequested: OnRetryRequested(retry),
         },
         dead_letters=parts.producer,
         handling=HANDLING,
+    )
+
+
+def _retries(parts: Parts, retry: RetryRequest) -> Consumer:
+    """A group of its own: the planner never waits for the copying of a manifest."""
+    return Consumer(
+        kafka_records(parts.connection, group=parts.connection.group(NAME, "retries"), topics=[REQUESTS_PROGRESS]),
+        handlers={RetryRequested: OnRetryRequested(retry)},
+        dead_letters=parts.producer,
+        handling=RETRY_HANDLING,
     )
 
 

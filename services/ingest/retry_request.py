@@ -1,5 +1,6 @@
 """Retries a request that has ended: as a new one that carries over what succeeded, and tries only the rest."""
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from shared.request_files import RequestFile
 
 log = logging.getLogger(__name__)
 
-# Each reads and writes as a large upload does, so few are enough to keep the store busy.
+# Each reads and writes as a large upload does, so few are enough to keep the store busy. Both ways share them.
 RETRIES_AT_ONCE: Final = 4
 
 
@@ -100,37 +101,41 @@ class RetryRequest:
         self._limits = limits
         self._now = now
         self._new_id = new_id
-        self._retrying = 0
+        self._places = asyncio.Semaphore(RETRIES_AT_ONCE)
 
     async def __call__(self, request_id: RequestId, submitter: Submitter) -> Accepted:
         """Accept a retry, or raise `SubmissionRefused` or `DependencyAway`."""
-        if self._retrying >= RETRIES_AT_ONCE:
+        if self._places.locked():
             raise TooManyUploads
-        self._retrying += 1
-        try:
-            return await self._retry(request_id, submitter)
-        except UploadTooSlow as error:
-            raise DependencyAway("object storage", "copying the manifest took too long") from error
-        finally:
-            self._retrying -= 1
+        async with self._places:
+            try:
+                return await self._retry(request_id, submitter)
+            except UploadTooSlow as error:
+                raise DependencyAway("object storage", "copying the manifest took too long") from error
 
-    async def once(self, request_id: RequestId, owner: Owner, *, named: RequestId) -> Accepted | None:
-        """Accept a retry of this very name; None when there is one. What a crash began is begun anew.
+    async def once(
+        self, request_id: RequestId, owner: Owner, *, named: RequestId, accepted_at: datetime
+    ) -> Accepted | None:
+        """Accept a retry of this very name; None when there is one, or was. What a crash began is begun anew.
 
-        Whoever else works at the same name writes the same, so nothing is removed here when it goes wrong.
+        It waits for its place. Whoever else works at the same name and the same `accepted_at` writes the same, so
+        nothing is removed here when it goes wrong. Raises `UploadTooSlow`, too, when another process was quicker.
         """
-        submitter = Submitter(owner, None)
+        async with self._places:
+            return await self._once(request_id, Submitter(owner, None), named=named, accepted_at=accepted_at)
+
+    async def _once(
+        self, request_id: RequestId, submitter: Submitter, *, named: RequestId, accepted_at: datetime
+    ) -> Accepted | None:
         upload = await self._acceptance.take(named, submitter)
         if upload is None:
             return None
         try:
-            agreed = await self._acceptance.in_time(self._agreed(request_id, owner, named))
-            return await self._acceptance.commit(agreed, submitter)
+            work = self._agreed(request_id, submitter.owner, named, accepted_at=accepted_at)
+            return await self._acceptance.commit(await self._acceptance.in_time(work), submitter)
         except RetryRefused:
             await self._acceptance.leave_to_sweeper(named)
             raise
-        except UploadTooSlow as error:
-            raise DependencyAway("object storage", "the retry took too long, or another process made it") from error
 
     async def _retry(self, request_id: RequestId, submitter: Submitter) -> Accepted:
         begun = await self._acceptance.begin(self._new_id(), submitter)
@@ -141,7 +146,9 @@ class RetryRequest:
         agreed = await self._acceptance.stored(begun, self._agreed(request_id, submitter.owner, begun.request_id))
         return await self._acceptance.commit(agreed, submitter)
 
-    async def _agreed(self, request_id: RequestId, owner: Owner, named: RequestId) -> Agreed:
+    async def _agreed(
+        self, request_id: RequestId, owner: Owner, named: RequestId, *, accepted_at: datetime | None = None
+    ) -> Agreed:
         original = await self._retriable(request_id, owner)
         try:
             carried_over = await store_retried_images(original, named, self._objects)
@@ -149,7 +156,7 @@ class RetryRequest:
         except (DamagedResults, ObjectMissing) as error:
             log.error("request cannot be retried", extra={"request_id": request_id, "reason": str(error)})
             raise ResultsGone from error
-        request = retry_file(original, named, limits=self._limits, accepted_at=self._now())
+        request = retry_file(original, named, limits=self._limits, accepted_at=accepted_at or self._now())
         await self._objects.put_request(request)
         return Agreed(request, _fingerprint(request_id), Notes(carried_over=carried_over))
 

@@ -45,7 +45,7 @@ class UnsaidCancellations(Protocol):
 
 
 class AbandonedUploads(Protocol):
-    """As above, for uploads whose time is over."""
+    """As above, for uploads whose time is over. What is a request is not among them: its row is only dropped."""
 
     def abandoned(
         self, expired_before: datetime, *, limit: int

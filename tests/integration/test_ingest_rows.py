@@ -1,6 +1,8 @@
 """What ingest needs of Postgres, on the fake and on the real one."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -22,6 +24,7 @@ from shared.postgres import Database
 from shared.request_files import RequestFile
 from tests.stack import StackForTests
 from tests.unit.ingest.fakes import NOON, RequestsInMemory, agreed
+from tests.waiting import until
 
 LATER = NOON + timedelta(minutes=5)
 NOTES = Notes((Finding(2, 3, "Image URLs", "invalid_url", "é"),), warnings_total=1, carried_over=4)
@@ -30,6 +33,10 @@ FIRST, SECOND = Trigger("requests.accepted.v1", 0, 1), Trigger("requests.accepte
 
 class PostgresRows(PostgresUploads, PostgresRequests):
     """Both adapters on one database."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.connection = database.connection
 
 
 Rows = RequestsInMemory | PostgresRows
@@ -40,14 +47,21 @@ async def rows(request: pytest.FixtureRequest) -> AsyncIterator[Rows]:
     if request.param == "memory":
         yield RequestsInMemory()
         return
-    stack: StackForTests = request.getfixturevalue("stack")
+    async with postgres_rows(request.getfixturevalue("stack")) as rows:
+        yield rows
+
+
+@asynccontextmanager
+async def postgres_rows(stack: StackForTests) -> AsyncIterator[PostgresRows]:
     url = stack.environment()["DATABASE_URL"]
     await migrate(url)
     database = Database(IngestSettings.model_validate({"database_url": url}))
     async with database.connection() as connection:
         await connection.execute("TRUNCATE ingest.requests, ingest.uploads, ingest.released_chunks CASCADE")
-    yield PostgresRows(database)
-    await database.close()
+    try:
+        yield PostgresRows(database)
+    finally:
+        await database.close()
 
 
 def new_id() -> RequestId:
@@ -235,6 +249,51 @@ async def test_a_name_is_taken_again_until_it_is_a_request(rows: Rows) -> None:
     assert await rows.find(name) is not None
 
 
+async def test_an_upload_whose_name_is_a_request_is_dropped_without_its_objects(rows: Rows) -> None:
+    name = (await accepted(rows)).request_id
+    await put_upload(rows, Upload(name, Submitter(LOCAL_OWNER, None), NOON))
+    for _ in range(2):
+        async with rows.abandoned(LATER, limit=10) as request_ids:
+            assert list(request_ids) == []
+    with pytest.raises(UploadTooSlow):
+        await rows.accept(Agreed(request_named(name), b"print", NOTES), Submitter(LOCAL_OWNER, None))
+    assert await rows.find(name) is not None
+
+
+async def put_upload(rows: Rows, upload: Upload) -> None:
+    """Leave a row as if a process had been stopped for long in the middle of taking the name."""
+    if isinstance(rows, RequestsInMemory):
+        rows.uploads[upload.request_id] = upload
+        return
+    async with rows.connection() as connection:
+        insert = "INSERT INTO ingest.uploads (request_id, owner, expires_at) VALUES ($1, $2, $3)"
+        await connection.execute(insert, upload.request_id, upload.submitter.owner, upload.expires_at)
+
+
+@pytest.mark.stack
+async def test_a_name_that_becomes_a_request_meanwhile_is_not_taken(stack: StackForTests) -> None:
+    async with postgres_rows(stack) as rows:
+        nobody, request = Submitter(LOCAL_OWNER, None), request_named(new_id())
+        upload = Upload(request.request_id, nobody, LATER)
+        await rows.take(upload)
+        async with rows.connection() as acceptor, rows.connection() as watcher:
+            async with acceptor.transaction():
+                await acceptor.execute("DELETE FROM ingest.uploads WHERE request_id = $1", upload.request_id)
+                insert = "INSERT INTO ingest.requests (request_id, owner, request, accepted_at) VALUES ($1, $2, $3, $4)"
+                document = request.model_dump(mode="json")
+                await acceptor.execute(insert, request.request_id, request.owner, document, request.accepted_at)
+                late = asyncio.create_task(rows.take(upload))
+
+                async def waits() -> bool:
+                    sql = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))"
+                    return bool(await watcher.fetchval(sql, acceptor.get_server_pid()))
+
+                await until(waits, what="the late one waits for the acceptance")
+            assert not await late
+            left = "SELECT count(*) FROM ingest.uploads WHERE request_id = $1"
+            assert await watcher.fetchval(left, upload.request_id) == 0
+
+
 async def test_a_request_restored_twice_is_there_once_and_counts_as_announced(rows: Rows) -> None:
     request = request_named(new_id())
     await rows.restore(request)
@@ -272,13 +331,9 @@ async def test_a_request_that_is_marked_goes_with_its_key_and_no_other_does(rows
 
 @pytest.mark.stack
 async def test_two_sweepers_do_not_hold_the_same_work(stack: StackForTests) -> None:
-    url = stack.environment()["DATABASE_URL"]
-    await migrate(url)
-    database = Database(IngestSettings.model_validate({"database_url": url}))
-    rows = PostgresRows(database)
-    request = await accepted(rows)
-    async with rows.unannounced(LATER, limit=1000, now=LATER) as held:
-        assert request in held
-        async with rows.unannounced(LATER, limit=1000, now=LATER) as other:
-            assert request not in other
-    await database.close()
+    async with postgres_rows(stack) as rows:
+        request = await accepted(rows)
+        async with rows.unannounced(LATER, limit=1000, now=LATER) as held:
+            assert request in held
+            async with rows.unannounced(LATER, limit=1000, now=LATER) as other:
+                assert request not in other

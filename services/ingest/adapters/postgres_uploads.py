@@ -35,10 +35,12 @@ class PostgresUploads:
 
     async def take(self, upload: Upload) -> bool:
         async with self._database.transaction() as connection:
-            if await connection.fetchval(_SQL["find_request"], upload.request_id) is not None:
-                return False
+            # In this order: the row waits for whoever accepts the upload just now, and then the request is seen.
             await connection.execute(_SQL["take_upload"], upload.request_id, upload.submitter.owner, upload.expires_at)
-        return True
+            is_free = await connection.fetchval(_SQL["find_request"], upload.request_id) is None
+            if not is_free:
+                await connection.execute(_SQL["end_upload"], upload.request_id)
+        return is_free
 
     async def accept(self, agreed: Agreed, submitter: Submitter) -> None:
         request = agreed.request
@@ -69,7 +71,8 @@ class PostgresUploads:
         async with self._database.transaction() as connection:
             rows = await connection.fetch(_SQL["expired_uploads"], expired_before, limit)
             request_ids = [RequestId(row["request_id"]) for row in rows]
-            yield request_ids
+            accepted = {row["request_id"] for row in await connection.fetch(_SQL["accepted_uploads"], request_ids)}
+            yield [request_id for request_id in request_ids if request_id not in accepted]
             await connection.executemany(_SQL["end_upload"], [(request_id,) for request_id in request_ids])
 
 

@@ -266,7 +266,7 @@ class RequestsInMemory:
     async def abandoned(self, expired_before: datetime, *, limit: int) -> AsyncIterator[Sequence[RequestId]]:
         self._answer()
         found = [upload.request_id for upload in self.uploads.values() if upload.expires_at < expired_before][:limit]
-        yield found
+        yield [request_id for request_id in found if request_id not in self.requests]
         for request_id in found:
             await self.forget(request_id)
 

@@ -20,13 +20,14 @@ from shared import object_keys
 from shared.events import RetryRequested
 from shared.http.app import service_app
 from shared.ids import LOCAL_OWNER, Owner, RequestId
-from shared.kafka.records import Received, Trigger
+from shared.kafka.records import Received, Record, Trigger
 from shared.object_memory import MemoryObjects
 from shared.request_files import ManifestImage, RequestFile
 from tests.unit.ingest.fakes import NOON, REQUEST, RecordedAnnouncements, RequestsInMemory, agreed, images_of, taken
 
 BUCKET = "requests"
 LATER = NOON + timedelta(hours=3)
+ASKED = NOON + timedelta(hours=2)
 TODAY = Limits(chunk_size=250, window=7, max_images=100, deadline=timedelta(days=2))
 TIMEOUT = timedelta(minutes=10)
 NAMED = RequestId("91111111-2222-5333-8444-555555555555")
@@ -99,7 +100,8 @@ class Retrying:
 
     async def asked_by_event(self, named: RequestId = NAMED, *, owner: Owner = LOCAL_OWNER) -> None:
         event = RetryRequested(request_id=REQUEST, owner=owner, retry_id=named, reason="Replayed.")
-        await self.on_retry_requested(Received(event, TRIGGER))
+        record = Record(*TRIGGER, key=None, value=None, timestamp_ms=int(ASKED.timestamp() * 1000))
+        await self.on_retry_requested(Received(event, TRIGGER, record=record))
 
     def objects_of(self, request_id: str) -> list[str]:
         return sorted(key for _, key in self.store.objects if key.startswith(f"{request_id}/"))

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from services.ingest.retry_request import RETRIES_AT_ONCE
 from shared import object_keys
 from shared.ids import LOCAL_OWNER, Owner, RequestId
 from shared.request_files import RequestFile
@@ -92,13 +91,6 @@ async def test_damaged_results_are_said_to_be(results: bytes) -> None:
 
 async def test_a_request_larger_than_allowed_today_is_refused() -> None:
     assert await Retrying(limits=TODAY._replace(max_images=4)).refused() == (409, "too-many-images")
-
-
-async def test_more_retries_than_the_process_takes_are_503() -> None:
-    retrying = Retrying()
-    retrying.retry._retrying = RETRIES_AT_ONCE
-    answer = await retrying.post()
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
 async def test_the_same_key_twice_is_one_retry() -> None:
