@@ -29,7 +29,10 @@ DELETION_PATIENCE: Final = timedelta(seconds=30)
 
 
 class UnannouncedRequests(Protocol):
-    """What one sweeper holds, no other sees. The work is done when the block ends well, else it is left as it was."""
+    """What one sweeper has in hand, no other sees; whoever changes it meanwhile does not wait.
+
+    The work is done when the block ends well, else it is left as it was.
+    """
 
     def unannounced(
         self, accepted_before: datetime, *, limit: int, now: datetime

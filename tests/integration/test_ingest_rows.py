@@ -147,6 +147,19 @@ async def test_a_sweep_that_fails_leaves_its_work(rows: Rows) -> None:
     assert await sweep(fails=False) == []
 
 
+async def test_a_request_that_is_being_announced_can_be_cancelled_at_once(rows: Rows) -> None:
+    name, other = (await accepted(rows)).request_id, (await accepted(rows)).request_id
+    await rows.mark_cancelled(other, LOCAL_OWNER, NOON)
+    async with (
+        asyncio.timeout(5),
+        rows.unannounced(LATER, limit=10, now=LATER) as requests,
+        rows.unsaid_cancellations(LATER, limit=10, now=LATER) as cancelled,
+    ):
+        assert (len(requests), [event.request_id for event in cancelled]) == (2, [other])
+        assert isinstance(await rows.mark_cancelled(name, LOCAL_OWNER, NOON), Cancellation)
+        assert isinstance(await rows.mark_cancelled(other, LOCAL_OWNER, NOON), Cancellation)
+
+
 async def test_what_was_announced_or_just_accepted_is_not_swept(rows: Rows) -> None:
     request = await accepted(rows)
     async with rows.unannounced(NOON, limit=10, now=NOON) as requests:

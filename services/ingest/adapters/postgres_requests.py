@@ -1,8 +1,9 @@
 """Accepted requests and their released chunks, in Postgres."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 from services.ingest.adapters.request_json import from_json, to_json
 from services.ingest.cancel_request import Cancellation, Cancelling, CancelState, cancel_requested
@@ -11,7 +12,7 @@ from services.ingest.retry_request import Original
 from shared.events import CancelRequested, EndState
 from shared.ids import Owner, RequestId
 from shared.kafka.records import Trigger
-from shared.postgres import Database, load_queries
+from shared.postgres import Connection, Database, load_queries
 from shared.request_files import RequestFile
 
 _SQL = load_queries("services.ingest.adapters.sql")
@@ -67,8 +68,7 @@ class PostgresRequests:
     async def unsaid_cancellations(
         self, requested_before: datetime, *, limit: int, now: datetime
     ) -> AsyncIterator[Sequence[CancelRequested]]:
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(_SQL["unsaid_cancellations"], requested_before, limit)
+        async with self._unsaid("unsaid_cancellations", requested_before, limit) as (connection, rows):
             yield [cancel_requested(RequestId(row["request_id"]), Owner(row["owner"])) for row in rows]
             if rows:
                 await connection.execute(_SQL["mark_cancel_said"], [row["request_id"] for row in rows], now)
@@ -97,10 +97,18 @@ class PostgresRequests:
     async def unannounced(
         self, accepted_before: datetime, *, limit: int, now: datetime
     ) -> AsyncIterator[Sequence[RequestFile]]:
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(_SQL["unannounced_requests"], accepted_before, limit)
+        async with self._unsaid("unannounced_requests", accepted_before, limit) as (connection, rows):
             requests = [from_json(row["request"]) for row in rows]
             yield requests
             if requests:
                 announced = [request.request_id for request in requests]
                 await connection.execute(_SQL["mark_announced"], announced, now)
+
+    @asynccontextmanager
+    async def _unsaid(
+        self, query: str, before: datetime, limit: int
+    ) -> AsyncIterator[tuple[Connection, Sequence[Mapping[str, Any]]]]:
+        # No row is locked: publishing takes long while Kafka is away, and callers change these very rows meanwhile.
+        async with self._database.transaction() as connection:
+            is_alone = await connection.fetchval(_SQL["lock_sweep"], query)
+            yield connection, await connection.fetch(_SQL[query], before, limit) if is_alone else []
