@@ -31,6 +31,7 @@ class DeadLetter(Part):
     request_id: str | None
     origin: LetterOrigin | None
     payload: RecordBytes
+    lacks: str | None = None
     replayed_at: str | None
 
 

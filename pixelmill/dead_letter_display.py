@@ -89,6 +89,8 @@ def _letter_lines(letter: DeadLetter) -> list[str]:
     lines.append(f"  at {escape(letter.at)} from {escape(place)}{'' if origin is None else _or_unknown(origin.offset)}")
     if letter.replayed_at is not None:
         lines.append(f"  replayed at {escape(letter.replayed_at)}")
+    if letter.lacks is not None:
+        lines.append(f"  [red]cut[/], had bytes: {escape(one_line(letter.lacks))}")
     form = " in base64" if letter.payload.base64 else ""
     lines.append(f"  {letter.payload.bytes} bytes{form}: {escape(one_line(letter.payload.text))}")
     return lines

@@ -17,12 +17,13 @@ from services.aggregator.domain.dead_letter import (
     RecordHeaders,
 )
 from shared.ids import RequestId
-from shared.kafka.dead_letters import ERROR_CODE, ERROR_MESSAGE, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC
+from shared.kafka.dead_letters import CUT, ERROR_CODE, ERROR_MESSAGE, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC
 from shared.kafka.records import Record
 
 LONGEST_CODE: Final = 100
 LONGEST_MESSAGE: Final = 2000
 LONGEST_TOPIC: Final = 249
+LONGEST_LACK: Final = 200
 
 _MARKS: Final = (ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET, ERROR_CODE, ERROR_MESSAGE)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -50,6 +51,7 @@ def letter_of(record: Record, kind: DeadLetterKind) -> DeadLetter:
         headers=kept,
         key_bytes=len(key),
         value_bytes=len(value),
+        lacks=_storable(marks.get(CUT), LONGEST_LACK) or None,
     )
 
 
@@ -59,6 +61,9 @@ def _parted(headers: Sequence[tuple[str, bytes | None]]) -> tuple[RecordHeaders,
     A record that came from a retry tier had an origin of its own before.
     """
     places = {name: place for place, (name, _) in enumerate(headers) if name in _MARKS}
+    # The mark `cut` stands behind the others, and rarely: before them it is a header of the record.
+    if headers and headers[-1][0] == CUT and ERROR_MESSAGE in places:
+        places[CUT] = len(headers) - 1
     kept = tuple(header for place, header in enumerate(headers) if place not in places.values())
     return kept, {name: headers[place][1] for name, place in places.items()}
 

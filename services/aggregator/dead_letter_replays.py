@@ -98,6 +98,8 @@ class UndecodableReplay:
         topic = self._topics.get(letter.origin.topic) if letter.origin else None
         if topic is None:
             return Refusal("unknown_topic", "The record does not come from a topic of Pixelmill.")
+        if letter.lacks is not None:
+            return Refusal("cut", f"The letter does not hold all of the record: {letter.lacks} bytes were too many.")
         whole = letter if letter.is_whole else await letters.whole(letter.id)
         if whole is None:
             return Refusal("unknown_letter", "The letter was removed a moment ago.")

@@ -1,8 +1,8 @@
 """Replaying dead letters: as an operator asks, paced, one at a time in the whole deployment, and never by itself.
 
 A letter is marked after its record is acknowledged. A crash in between leaves it unmarked, so that it may go out once
-more when it is asked for again. That is the smaller harm: every reader takes a record twice, at worst there is a retry
-request too many; a letter that is marked and never went out would be lost without a word.
+more when it is asked for again. That is the smaller harm: every reader takes a record twice, and a retry that is asked
+for twice has the same name; a letter that is marked and never went out would be lost without a word.
 """
 
 import asyncio
@@ -59,7 +59,10 @@ class Letters(Protocol):
         ...
 
     async def mark(self, letters: Sequence[DeadLetter], *, at: datetime) -> None:
-        """Note that these were replayed, and those with their subject that never were."""
+        """Note that these were replayed, and those with their subject that never were.
+
+        An image's are so for good: whatever comes later has its mark already.
+        """
 
 
 class LetterRows(Protocol):

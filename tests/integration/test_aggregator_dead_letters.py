@@ -7,13 +7,13 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from services.aggregator.adapters.postgres_dead_letters import SHOWN_BYTES, PostgresDeadLetters
-from services.aggregator.domain.dead_letter import DeadLetter, DeadLetterKind, LetterId
-from services.aggregator.domain.dead_letter_list import NEWEST, Wanted
+from services.aggregator.adapters.postgres_dead_letters import ROWS_AT_ONCE, SHOWN_BYTES, PostgresDeadLetters
+from services.aggregator.domain.dead_letter import DEAD_LETTER_TOPICS, DeadLetter, DeadLetterKind, LetterId
+from services.aggregator.domain.dead_letter_list import NEWEST, OLDEST, Wanted
 from shared.events import DeliveryDue, RetryRequested
 from shared.ids import RequestId
 from shared.kafka.cloudevents import decode
-from shared.topics import REQUESTS_PROGRESS, UNDECODABLE_DLT, WEBHOOKS_RETRY
+from shared.topics import IMAGES_DLT, REQUESTS_PROGRESS, UNDECODABLE_DLT, WEBHOOKS_RETRY
 from tests.integration.aggregator_place import Place, place_on
 from tests.integration.dead_letter_place import (
     STRANGE_HEADERS,
@@ -84,6 +84,37 @@ async def test_letters_of_one_request_become_one_retry_request(place: Place, ope
     assert [letter["replays"] for letter in (await operator.listed())["items"]] == [1, 1, 1]
 
 
+async def test_letters_that_come_after_the_replay_of_their_request_are_replayed_already(
+    place: Place, operator: Operator
+) -> None:
+    request = await place.submit(4, accepted=False)
+    await end(place, request)
+    await give_up_images(place, request.request_id, 0)
+    await operator.sees(1)
+    assert await operator.outcomes(request_id=request.request_id) == ["replayed"]
+    await give_up_images(place, request.request_id, 1, 2)
+    late = (await operator.sees(3))[0]
+    assert (late["replays"], (await operator.listed())["groups"][0]["replayed"]) == (1, 3)
+    assert await operator.outcomes(code="http_404") == []
+    assert await operator.outcomes(ids=[late["id"]]) == ["already_replayed"]
+    assert await operator.outcomes(ids=[late["id"]], again=True) == ["replayed"]
+    first, again = await place.read(REQUESTS_PROGRESS)
+    assert isinstance(first.event, RetryRequested)
+    assert isinstance(again.event, RetryRequested)
+    assert first.event.retry_id != again.event.retry_id
+
+
+async def test_a_letter_that_does_not_hold_all_of_its_record_says_so_and_is_not_replayed(
+    place: Place, operator: Operator
+) -> None:
+    await set_aside(place, b"x" * 3_000_000)
+    [letter] = await operator.sees(1)
+    assert letter["lacks"] == "value=3000000"
+    [item] = (await operator.replay(code="undecodable"))["items"]
+    assert (item["outcome"], item["code"]) == ("refused", "cut")
+    assert await place.records(REQUESTS_PROGRESS) == []
+
+
 async def test_a_letter_of_a_deleted_request_is_refused(place: Place, operator: Operator) -> None:
     await give_up_images(place, RequestId(str(uuid4())), 0)
     [letter] = await operator.sees(1)
@@ -150,7 +181,7 @@ async def test_only_one_call_replays_at_a_time(place: Place, operator: Operator)
 
 
 def kinds(place: Place) -> dict[str, DeadLetterKind]:
-    return {place.connection.topic(UNDECODABLE_DLT): "undecodable"}
+    return {place.connection.topic(topic): kind for kind, topic in DEAD_LETTER_TOPICS.items()}
 
 
 def rows(place: Place) -> PostgresDeadLetters:
@@ -175,6 +206,45 @@ async def test_a_letter_recorded_twice_is_one_row_and_keeps_what_became_of_it(pl
     assert not await rows(place).insert(letter)
     [found] = await rows(place).page(Wanted(), before=NEWEST, limit=10)
     assert found.replays == 1
+
+
+@pytest.mark.parametrize("kind", ["image", "delivery"])
+async def test_more_letters_of_one_subject_than_a_step_takes_are_all_marked(place: Place, kind: DeadLetterKind) -> None:
+    count = 2 * ROWS_AT_ONCE + 1
+    topic, subject = place.connection.topic(DEAD_LETTER_TOPICS[kind]), str(uuid4())
+    letter = letter_at(place, 0, id=LetterId(topic, 0, 0), kind=kind, subject=subject)
+    await rows(place).insert(letter)
+    await place.execute(
+        """INSERT INTO aggregator.dead_letters
+               (topic, partition, "offset", at, code, message, subject, key, value, headers)
+           SELECT topic, 0, number, at, code, message, subject, key, value, headers
+           FROM aggregator.dead_letters, generate_series(1, $2) number WHERE topic = $1""",
+        topic,
+        count - 1,
+    )
+    async with rows(place).replaying() as own:
+        assert own is not None
+        await own.mark([letter], at=now())
+        assert (await own.fitting(Wanted(kind=kind), after=OLDEST, limit=10)) == ([], 0)
+    [group] = await rows(place).groups(Wanted(kind=kind))
+    assert (group.count, group.replayed) == (count, count)
+
+
+async def test_that_a_request_was_replayed_is_known_as_long_as_it_has_letters(place: Place) -> None:
+    topic, subject, old = place.connection.topic(IMAGES_DLT), str(uuid4()), now() - 2 * IMAGES_DLT.kept
+    first = letter_at(place, 0, id=LetterId(topic, 0, 0), kind="image", subject=subject, at=old)
+    late = letter_at(place, 0, id=LetterId(topic, 0, 1), kind="image", subject=subject)
+    for letter in (first, late):
+        await rows(place).insert(letter)
+    async with rows(place).reading() as letters:
+        await letters.mark([first], at=old)
+    await rows(place).remove_older("image", now() - IMAGES_DLT.kept)
+    [left] = await rows(place).page(Wanted(), before=NEWEST, limit=10)
+    assert (left.id, left.replays) == (late.id, 1)
+    await rows(place).remove_older("image", now() + IMAGES_DLT.kept)
+    assert await rows(place).insert(late)
+    [anew] = await rows(place).page(Wanted(), before=NEWEST, limit=10)
+    assert anew.replays == 0
 
 
 async def test_a_topic_that_was_made_anew_has_new_letters(place: Place) -> None:

@@ -28,7 +28,9 @@ _WHOLE: Final = 2**31 - 1
 _REPLAY_LOCK: Final = 0x5049_584D_444C_5452
 """An arbitrary number: whoever holds the advisory lock with this number replays."""
 _NOTHING: Final = "DELETE 0"
+_NONE_LEFT: Final = "UPDATE 0"
 _NEW: Final = "INSERT 0 1"
+_OLD: Final = ("delete_some_old_dead_letters", "delete_some_old_replayed_subjects")
 _SQL = load_queries("services.aggregator.adapters.sql")
 
 
@@ -56,6 +58,7 @@ class PostgresDeadLetters:
                 letter.key,
                 letter.value,
                 [[name, None if value is None else b64encode(value).decode()] for name, value in letter.headers],
+                letter.lacks,
             )
         return bool(done == _NEW)
 
@@ -87,8 +90,9 @@ class PostgresDeadLetters:
         async with self._database.connection() as connection:
             for topic in topics:
                 arguments = (topic, than, ROWS_AT_ONCE)
-                while await connection.execute(_SQL["delete_some_old_dead_letters"], *arguments) != _NOTHING:
-                    pass
+                for query in _OLD:
+                    while await connection.execute(_SQL[query], *arguments) != _NOTHING:
+                        pass
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator["LettersToReplay"]:
@@ -142,6 +146,7 @@ class PostgresDeadLetters:
             key_bytes=row["key_bytes"],
             value_bytes=row["value_bytes"],
             has_all_headers=row["headers"] is not None,
+            lacks=row["lacks"],
             replayed_at=row["replayed_at"],
             replays=row["replays"],
         )
@@ -168,13 +173,17 @@ class LettersToReplay:
         return None if row is None else LetterRequest(Owner(row["owner"]), bool(row["has_ended"]))
 
     async def mark(self, letters: Sequence[DeadLetter], *, at: datetime) -> None:
+        """In steps that stay short: any number of letters may have the subject."""
         first = letters[0]
+        if first.is_replayed_for_good:
+            await self._connection.execute(_SQL["mark_subject_replayed"], first.subject, first.id.topic, at)
+            return
         columns = [list(column) for column in zip(*(letter.id for letter in letters), strict=True)]
-        async with self._connection.transaction():
-            await self._connection.execute(_SQL["mark_dead_letters_replayed"], *columns, at)
-            if first.subject is not None:
-                alike = (first.id.topic, first.subject, at)
-                await self._connection.execute(_SQL["mark_alike_dead_letters_replayed"], *alike)
+        await self._connection.execute(_SQL["mark_dead_letters_replayed"], *columns, at)
+        if first.subject is not None:
+            alike = (first.id.topic, first.subject, at, ROWS_AT_ONCE)
+            while await self._connection.execute(_SQL["mark_some_alike_dead_letters_replayed"], *alike) != _NONE_LEFT:
+                pass
 
 
 def _headers(stored: Sequence[Sequence[Any]]) -> RecordHeaders:

@@ -53,6 +53,9 @@ class DeadLetterAnswer(BaseModel):
     headers: list[RecordHeader] | None = Field(
         description="As the record had them before it died; null in a list when they are large."
     )
+    lacks: str | None = Field(
+        description="What of the record did not fit into the letter, with the bytes it had: `value=3000000`."
+    )
     replayed_at: Timestamp | None
     replays: int
 
@@ -126,6 +129,7 @@ def letter_answer(letter: DeadLetter) -> DeadLetterAnswer:
         key=record_bytes(letter.key, letter.key_bytes),
         payload=record_bytes(letter.value, letter.value_bytes),
         headers=headers if letter.has_all_headers else None,
+        lacks=letter.lacks,
         replayed_at=letter.replayed_at,
         replays=letter.replays,
     )

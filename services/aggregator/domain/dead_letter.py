@@ -73,6 +73,8 @@ class DeadLetter:
 
     `subject` is what a replay is about: the request of an image, the delivery. Letters of one subject are replayed
     together. `key` and `value` may be cut in lists; `value_bytes` is the size of all of it.
+    `lacks` tells what of the record did not fit into the letter itself. `replayed_at` and `replays` count those of the
+    subject, where they are for good.
     """
 
     id: LetterId
@@ -89,6 +91,7 @@ class DeadLetter:
     key_bytes: int
     value_bytes: int
     has_all_headers: bool = True
+    lacks: str | None = None
     replayed_at: datetime | None = None
     replays: int = 0
 
@@ -96,6 +99,14 @@ class DeadLetter:
     def is_whole(self) -> bool:
         """Whether nothing of the record is left out."""
         return self.has_all_headers and (self.key_bytes, self.value_bytes) == (len(self.key), len(self.value))
+
+    @property
+    def is_replayed_for_good(self) -> bool:
+        """Whether a replay is for all letters of the subject, also for those that come later.
+
+        A request that is retried is so with everything; a delivery that is given up once more is a new case.
+        """
+        return self.kind == "image" and self.subject is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from shared.ids import RequestId
 
 ReplayAction = Literal["retry_request", "deliver_again", "append_again"]
 ReplayOutcome = Literal["replayed", "would_replay", "already_replayed", "refused", "failed", "not_reached"]
-RefusalCode = Literal["unknown_letter", "request_gone", "request_not_ended", "unreadable", "unknown_topic"]
+RefusalCode = Literal["unknown_letter", "request_gone", "request_not_ended", "unreadable", "unknown_topic", "cut"]
 
 MOST_LETTERS: Final = 1000
 """How many letters one call looks at."""

@@ -61,10 +61,14 @@ class FakeLetters:
         self.rows = {letter.id: letter for letter in letters}
         self.requests = {REQUEST: LetterRequest(LOCAL_OWNER, has_ended=True)}
         self.is_replaying = False
+        self.subjects: dict[str, tuple[datetime, int]] = {}
 
     async def insert(self, letter: DeadLetter) -> bool:
         is_new = letter.id not in self.rows
         self.rows.setdefault(letter.id, letter)
+        if letter.is_replayed_for_good and letter.subject in self.subjects:
+            at, replays = self.subjects[letter.subject]
+            self.rows[letter.id] = replace(letter, replayed_at=at, replays=replays)
         return is_new
 
     async def page(self, wanted: Wanted, *, before: LetterPlace, limit: int) -> Sequence[DeadLetter]:
@@ -97,9 +101,12 @@ class FakeLetters:
     async def mark(self, letters: Sequence[DeadLetter], *, at: datetime) -> None:
         chosen = {letter.id for letter in letters}
         subject = letters[0].subject
+        if subject is not None and letters[0].is_replayed_for_good:
+            self.subjects[subject] = (at, letters[0].replays + 1)
         for letter in list(self.rows.values()):
-            is_alike = subject is not None and letter.subject == subject and letter.replayed_at is None
-            if letter.id in chosen or is_alike:
+            is_alike = subject is not None and letter.subject == subject
+            is_due = letter.replayed_at is None or letter.is_replayed_for_good
+            if letter.id in chosen or (is_alike and is_due):
                 self.rows[letter.id] = replace(letter, replayed_at=at, replays=letter.replays + 1)
 
     @asynccontextmanager

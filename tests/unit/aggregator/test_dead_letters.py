@@ -295,6 +295,42 @@ async def test_an_image_that_is_replayed_again_is_the_same_retry_until_it_is_mar
     assert names[0] == names[1] != names[2]
 
 
+async def test_letters_that_come_after_the_replay_of_their_request_do_not_retry_it_once_more() -> None:
+    stage = Stage(image_letter(0))
+    assert await stage.outcomes(ReplayOrder(wanted=CODE)) == ["replayed"]
+    late = image_letter(1)
+    await stage.letters.insert(late)
+    assert await stage.outcomes(ReplayOrder(wanted=CODE)) == []
+    assert await stage.outcomes(ReplayOrder(ids=(late.id,))) == ["already_replayed"]
+    assert len(stage.records.sent) == 1
+    assert await stage.outcomes(ReplayOrder(ids=(late.id,), again=True)) == ["replayed"]
+    assert len(stage.records.sent) == 2
+
+
+async def test_a_delivery_that_is_given_up_once_more_is_replayed_once_more() -> None:
+    stage = Stage(delivery_letter(0))
+    assert await stage.outcomes(ReplayOrder(wanted=CODE)) == ["replayed"]
+    await stage.letters.insert(delivery_letter(1))
+    assert await stage.outcomes(ReplayOrder(wanted=CODE)) == ["replayed"]
+
+
+async def test_a_letter_that_does_not_hold_all_of_its_record_is_not_replayed() -> None:
+    record = Record("requests.progress.v1", 1, 5, b"k", b"v" * 3_000_000, (("cut", b"its own"),))
+    encoded = encoded_letter(record, "no event")
+    letter = letter_of(Record("undecodable.dlt.v1", 0, 0, encoded.key, encoded.value, encoded.headers), "undecodable")
+    assert (letter.lacks, letter.headers) == ("value=3000000", (("cut", b"its own"),))
+    stage = Stage(letter)
+    [refused] = (await stage.replay(ReplayOrder(ids=(letter.id,)))).letters
+    assert (refused.outcome, refused.code) == ("refused", "cut")
+    assert stage.records.sent == []
+
+
+def test_a_header_of_the_record_that_is_named_as_a_mark_is_left_to_it() -> None:
+    encoded = encoded_letter(Record("requests.progress.v1", 1, 5, b"k", b"v", (("cut", b"its own"),)), "no event")
+    letter = letter_of(Record("undecodable.dlt.v1", 0, 0, encoded.key, encoded.value, encoded.headers), "undecodable")
+    assert (letter.lacks, letter.headers) == (None, (("cut", b"its own"),))
+
+
 async def test_letters_are_forgotten_with_their_topic() -> None:
     class Rows:
         def __init__(self) -> None:
