@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from services.aggregator.adapters.postgres_dead_letters import ROWS_AT_ONCE, SHOWN_BYTES, PostgresDeadLetters
+from services.aggregator.adapters.postgres_deletion import PostgresDeletion
 from services.aggregator.domain.dead_letter import DEAD_LETTER_TOPICS, DeadLetter, DeadLetterKind, LetterId
 from services.aggregator.domain.dead_letter_list import NEWEST, OLDEST, Wanted
 from shared.events import DeliveryDue, RetryRequested
@@ -243,6 +244,18 @@ async def test_that_a_request_was_replayed_is_known_as_long_as_it_has_letters(pl
     assert (left.id, left.replays) == (late.id, 1)
     await rows(place).remove_older("image", now() + IMAGES_DLT.kept)
     assert await rows(place).insert(late)
+    [anew] = await rows(place).page(Wanted(), before=NEWEST, limit=10)
+    assert anew.replays == 0
+
+
+async def test_a_deleted_request_leaves_no_letter_and_no_mark(place: Place) -> None:
+    topic, request_id = place.connection.topic(IMAGES_DLT), RequestId(str(uuid4()))
+    letter = letter_at(place, 0, id=LetterId(topic, 0, 0), kind="image", request_id=request_id, subject=str(request_id))
+    await rows(place).insert(letter)
+    async with rows(place).reading() as letters:
+        await letters.mark([letter], at=now())
+    await PostgresDeletion(place.database).delete(request_id)
+    assert await rows(place).insert(letter)
     [anew] = await rows(place).page(Wanted(), before=NEWEST, limit=10)
     assert anew.replays == 0
 
