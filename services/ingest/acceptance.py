@@ -58,7 +58,7 @@ class Acceptance:
         return await self._uploads.begin(upload, self._now()) or upload
 
     async def take(self, request_id: RequestId, submitter: Submitter) -> Upload | None:
-        """Note an upload under a name that others may have begun, too; None when it is a request already."""
+        """Note an upload under a name that others may have begun, too; None when it is a request, or was."""
         upload = self._upload(request_id, submitter)
         return upload if await self._uploads.take(upload) else None
 

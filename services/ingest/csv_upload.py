@@ -95,7 +95,7 @@ class Uploads(Protocol):
         ...
 
     async def take(self, upload: Upload) -> bool:
-        """Note the upload, or have it begin anew; False when there is a request of its name."""
+        """Note the upload, or have it begin anew; False when there is a request of its name, or was."""
         ...
 
     async def accept(self, agreed: Agreed, submitter: Submitter) -> None:

@@ -12,8 +12,8 @@ log = logging.getLogger(__name__)
 class RequestRows(Protocol):
     async def find(self, request_id: RequestId) -> RequestFile | None: ...
 
-    async def restore(self, request: RequestFile) -> None:
-        """Insert a request that is known from elsewhere, unless it is there."""
+    async def restore(self, request: RequestFile) -> bool:
+        """Insert a request that is known from elsewhere, unless it is there; False when it was deleted."""
         ...
 
 
@@ -31,12 +31,12 @@ class KnownRequests:
         self._objects = objects
 
     async def find(self, request_id: RequestId) -> RequestFile | None:
-        """The request; None when neither row nor object is there, that is, when it was deleted."""
+        """The request; None when neither row nor object is there, or when it was deleted."""
         request = await self._rows.find(request_id)
-        if request is None:
-            request = await self._objects.request(request_id)
-            if request is None:
-                log.warning("event of a request that does not exist", extra={"request_id": request_id})
-            else:
-                await self._rows.restore(request)
-        return request
+        if request is not None:
+            return request
+        request = await self._objects.request(request_id)
+        if request is not None and await self._rows.restore(request):
+            return request
+        log.warning("event of a request that does not exist", extra={"request_id": request_id})
+        return None

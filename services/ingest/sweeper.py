@@ -1,6 +1,6 @@
 """Finishes what a crash or an outage left undone.
 
-That is: requests and cancellations nobody heard of, objects of no request, deletions.
+That is: requests and cancellations nobody heard of, objects of no request, deletions and what came after them.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ class Sweeper:
     async def run(self, stop: asyncio.Event) -> None:
         """Sweep until stopped. A part that is away is waited for."""
         while not stop.is_set():
-            steps = (self.announce, self.cancel, self.remove_abandoned, self.finish_deletions)
+            steps = (self.announce, self.cancel, self.remove_abandoned, self.finish_deletions, self.remove_again)
             if max([await self._unless_away(step) for step in steps]) < BATCH:
                 await pause(stop, self._pause_seconds)
 
@@ -124,6 +124,10 @@ class Sweeper:
         for request in doomed:
             await self._delete.finish(request)
         return len(doomed)
+
+    async def remove_again(self) -> int:
+        """Remove what was stored of deleted requests after their deletion; return how many there were."""
+        return await self._delete.remove_again(limit=BATCH)
 
     async def _unless_away(self, step: Callable[[], Awaitable[int]]) -> int:
         try:

@@ -89,7 +89,7 @@ async def sweep(world: "World", life: Life | None = None) -> None:
         pause_seconds=1,
         now=lambda: later,
     )
-    for finish in (sweeper.announce, sweeper.remove_abandoned, sweeper.finish_deletions):
+    for finish in (sweeper.announce, sweeper.remove_abandoned, sweeper.finish_deletions, sweeper.remove_again):
         while await finish() == BATCH:
             pass
 

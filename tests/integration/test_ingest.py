@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx2
@@ -205,6 +206,34 @@ async def test_a_request_that_has_ended_is_deleted_everywhere(place: Place) -> N
     assert await place.objects(f"{request_id}/") == []
     assert await place.objects(f"{request_id}/", bucket=IMAGES_BUCKET) == []
     assert await place.value("SELECT count(*) FROM ingest.released_chunks WHERE request_id = $1", request_id) == 0
+
+
+_TWO_HOURS_LATER = """UPDATE ingest.deleted_requests
+SET deleted_at = deleted_at - interval '2 hours', remove_again_at = remove_again_at - interval '2 hours'
+WHERE request_id = $1 RETURNING 1"""
+
+
+async def test_a_picture_that_is_stored_after_the_deletion_is_removed_by_the_sweeper(place: Place) -> None:
+    ingest = await place.start()
+    request_id = RequestId((await ingest.post(GOOD_CSV.encode())).json()["request_id"])
+    assert await place.value(
+        "UPDATE ingest.requests SET ended_at = now() WHERE request_id = $1 RETURNING 1", request_id
+    )
+    async with ingest.client() as client:
+        assert (await client.delete(f"/v1/requests/{request_id}")).status_code == 204
+    await place.store.put(IMAGES_BUCKET, f"{request_id}/0/compressed.jpg", b"x", content_type="image/jpeg")
+    assert await place.value(_TWO_HOURS_LATER, request_id) == 1
+
+    async def is_gone() -> bool:
+        return await place.objects(f"{request_id}/", bucket=IMAGES_BUCKET) == []
+
+    await until(is_gone, seconds=30, what="the late picture is removed")
+    last = "SELECT remove_again_at - deleted_at FROM ingest.deleted_requests WHERE request_id = $1"
+
+    async def is_noted() -> bool:
+        return bool(await place.value(last, request_id) == timedelta(days=1))
+
+    await until(is_noted, what="the last removal is noted")
 
 
 async def test_rules_and_recipes_come_from_files(place: Place, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from services.ingest.adapters.postgres_requests import PostgresRequests
 from services.ingest.adapters.postgres_uploads import PostgresUploads
 from services.ingest.cancel_request import Cancellation
 from services.ingest.csv_upload import Agreed, KeyInUse, Notes, Submitter, Upload, UploadTooSlow
-from services.ingest.delete_request import DoomedRequest
+from services.ingest.delete_request import DeletedRequest, DoomedRequest
 from services.ingest.domain.findings import Finding
 from services.ingest.retry_request import Original
 from services.ingest.settings import IngestSettings
@@ -29,6 +29,9 @@ from tests.waiting import until
 LATER = NOON + timedelta(minutes=5)
 NOTES = Notes((Finding(2, 3, "Image URLs", "invalid_url", "é"),), warnings_total=1, carried_over=4)
 FIRST, SECOND = Trigger("requests.accepted.v1", 0, 1), Trigger("requests.accepted.v1", 0, 2)
+
+
+TABLES = "ingest.requests, ingest.uploads, ingest.released_chunks, ingest.deleted_requests"
 
 
 class PostgresRows(PostgresUploads, PostgresRequests):
@@ -57,7 +60,7 @@ async def postgres_rows(stack: StackForTests) -> AsyncIterator[PostgresRows]:
     await migrate(url)
     database = Database(IngestSettings.model_validate({"database_url": url}))
     async with database.connection() as connection:
-        await connection.execute("TRUNCATE ingest.requests, ingest.uploads, ingest.released_chunks CASCADE")
+        await connection.execute(f"TRUNCATE {TABLES} CASCADE")
     try:
         yield PostgresRows(database)
     finally:
@@ -330,16 +333,37 @@ async def test_only_a_request_that_has_ended_is_marked_and_only_by_its_owner(row
 async def test_a_request_that_is_marked_goes_with_its_key_and_no_other_does(rows: Rows) -> None:
     kept, gone = (await accepted(rows)).request_id, (await accepted(rows, "key")).request_id
     await rows.claim(gone, [0], FIRST)
-    await rows.remove_request(gone)
+    await rows.remove_request(gone, NOON, again_at=LATER)
     assert await rows.find(gone) is not None
     await rows.mark_ended(gone, NOON, "completed")
     await rows.mark_deleted(gone, LOCAL_OWNER, NOON)
-    await rows.remove_request(gone)
-    await rows.remove_request(gone)
+    await rows.remove_request(gone, NOON, again_at=LATER)
+    await rows.remove_request(gone, NOON, again_at=LATER)
     assert await rows.find(gone) is None
     assert await rows.find(kept) is not None
     assert list(await rows.doomed(LATER, limit=10)) == []
     assert await rows.begin(Upload(new_id(), Submitter(LOCAL_OWNER, "key"), LATER), NOON) is None
+
+
+async def test_the_name_of_a_deleted_request_is_kept_until_its_last_removal(rows: Rows) -> None:
+    request = await accepted(rows)
+    name, end = request.request_id, LATER + timedelta(days=1)
+    await rows.mark_ended(name, NOON, "cancelled")
+    await rows.mark_deleted(name, LOCAL_OWNER, NOON)
+    await rows.remove_request(name, NOON, again_at=LATER)
+    upload = Upload(name, Submitter(LOCAL_OWNER, None), LATER)
+    assert not await rows.take(upload)
+    assert not await rows.restore(request)
+    assert await rows.find(name) is None
+    assert list(await rows.claim_removals(LATER, until=end, limit=10)) == []
+    due = LATER + timedelta(seconds=1)
+    assert list(await rows.claim_removals(due, until=end, limit=10)) == [DeletedRequest(name, NOON)]
+    assert list(await rows.claim_removals(due, until=end, limit=10)) == []
+    await rows.note_removal(name, due)
+    assert len(await rows.claim_removals(end, until=end, limit=10)) == 1
+    await rows.note_removal(name, None)
+    assert list(await rows.claim_removals(end + timedelta(days=9), until=end, limit=10)) == []
+    assert await rows.take(upload)
 
 
 @pytest.mark.stack

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.ingest.adapters.request_json import from_json, to_json
 from services.ingest.cancel_request import Cancellation, Cancelling, CancelState, cancel_requested
-from services.ingest.delete_request import DoomedRequest, Marking
+from services.ingest.delete_request import DeletedRequest, DoomedRequest, Marking
 from services.ingest.retry_request import Original
 from shared.events import CancelRequested, EndState
 from shared.ids import Owner, RequestId
@@ -29,11 +29,12 @@ class PostgresRequests:
             document = await connection.fetchval(_SQL["find_request"], request_id)
         return None if document is None else from_json(document)
 
-    async def restore(self, request: RequestFile) -> None:
+    async def restore(self, request: RequestFile) -> bool:
         async with self._database.connection() as connection:
-            await connection.execute(
+            may_be: bool = await connection.fetchval(
                 _SQL["restore_request"], request.request_id, request.owner, to_json(request), request.accepted_at
             )
+        return may_be
 
     async def claim(self, request_id: RequestId, chunks: Sequence[int], trigger: Trigger) -> list[int]:
         async with self._database.connection() as connection:
@@ -84,9 +85,21 @@ class PostgresRequests:
             return "unknown"
         return "marked" if is_marked else "running"
 
-    async def remove_request(self, request_id: RequestId) -> None:
+    async def remove_request(self, request_id: RequestId, now: datetime, *, again_at: datetime) -> None:
         async with self._database.connection() as connection:
-            await connection.execute(_SQL["remove_request"], request_id)
+            await connection.execute(_SQL["remove_request"], request_id, now, again_at)
+
+    async def claim_removals(self, now: datetime, *, until: datetime, limit: int) -> Sequence[DeletedRequest]:
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL["claim_removals"], now, until, limit)
+        return [DeletedRequest(RequestId(row["request_id"]), row["deleted_at"]) for row in rows]
+
+    async def note_removal(self, request_id: RequestId, again_at: datetime | None) -> None:
+        async with self._database.connection() as connection:
+            if again_at is None:
+                await connection.execute(_SQL["forget_deleted"], request_id)
+            else:
+                await connection.execute(_SQL["postpone_removal"], request_id, again_at)
 
     async def doomed(self, marked_before: datetime, *, limit: int) -> Sequence[DoomedRequest]:
         async with self._database.connection() as connection:

@@ -37,10 +37,10 @@ class PostgresUploads:
         async with self._database.transaction() as connection:
             # In this order: the row waits for whoever accepts the upload just now, and then the request is seen.
             await connection.execute(_SQL["take_upload"], upload.request_id, upload.submitter.owner, upload.expires_at)
-            is_free = await connection.fetchval(_SQL["find_request"], upload.request_id) is None
-            if not is_free:
+            is_taken = await connection.fetchval(_SQL["name_is_taken"], upload.request_id)
+            if is_taken:
                 await connection.execute(_SQL["end_upload"], upload.request_id)
-        return is_free
+        return not is_taken
 
     async def accept(self, agreed: Agreed, submitter: Submitter) -> None:
         request = agreed.request

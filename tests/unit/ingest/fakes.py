@@ -8,7 +8,7 @@ from typing import cast
 
 from services.ingest.cancel_request import Cancellation, Cancelling, CancelState, cancel_requested
 from services.ingest.csv_upload import Agreed, KeyInUse, Submitter, Upload, UploadTooSlow
-from services.ingest.delete_request import DoomedRequest, Marking
+from services.ingest.delete_request import DeletedRequest, DoomedRequest, Marking
 from services.ingest.deployer_files import recipe_book
 from services.ingest.domain.csv_intake import CsvIntake, IntakeTerms
 from services.ingest.domain.csv_rules import CsvRules
@@ -120,6 +120,8 @@ class RequestsInMemory:
     ended: dict[RequestId, datetime] = field(default_factory=dict)
     released: dict[tuple[RequestId, int], Trigger] = field(default_factory=dict)
     deleted: dict[RequestId, datetime] = field(default_factory=dict)
+    gone: dict[RequestId, DeletedRequest] = field(default_factory=dict)
+    removals: dict[RequestId, datetime] = field(default_factory=dict)
     cancelled: dict[RequestId, datetime] = field(default_factory=dict)
     cancel_said: dict[RequestId, datetime] = field(default_factory=dict)
     end_states: dict[RequestId, EndState] = field(default_factory=dict)
@@ -138,7 +140,7 @@ class RequestsInMemory:
 
     async def take(self, upload: Upload) -> bool:
         self._answer()
-        if upload.request_id in self.requests:
+        if upload.request_id in {*self.requests, *self.gone}:
             return False
         self.uploads[upload.request_id] = upload
         return True
@@ -169,10 +171,13 @@ class RequestsInMemory:
         self._answer()
         return self.requests.get(request_id)
 
-    async def restore(self, request: RequestFile) -> None:
+    async def restore(self, request: RequestFile) -> bool:
         self._answer()
+        if request.request_id in self.gone:
+            return False
         self.requests.setdefault(request.request_id, request)
         self.announced.setdefault(request.request_id, request.accepted_at)
+        return True
 
     async def claim(self, request_id: RequestId, chunks: Sequence[int], trigger: Trigger) -> list[int]:
         self._answer()
@@ -230,10 +235,12 @@ class RequestsInMemory:
         self.deleted.setdefault(request_id, now)
         return "marked"
 
-    async def remove_request(self, request_id: RequestId) -> None:
+    async def remove_request(self, request_id: RequestId, now: datetime, *, again_at: datetime) -> None:
         self._answer()
         if self.deleted.pop(request_id, None) is None:
             return
+        self.gone[request_id] = DeletedRequest(request_id, now)
+        self.removals[request_id] = again_at
         del self.requests[request_id]
         self.ended.pop(request_id, None)
         self.keys = {key: agreed for key, agreed in self.keys.items() if agreed.request.request_id != request_id}
@@ -243,6 +250,19 @@ class RequestsInMemory:
         self._answer()
         found = [request_id for request_id, marked_at in self.deleted.items() if marked_at < marked_before]
         return [DoomedRequest(request_id, self.requests[request_id].owner) for request_id in found[:limit]]
+
+    async def claim_removals(self, now: datetime, *, until: datetime, limit: int) -> Sequence[DeletedRequest]:
+        self._answer()
+        due = [request_id for request_id, again_at in self.removals.items() if again_at < now][:limit]
+        self.removals |= dict.fromkeys(due, until)
+        return [self.gone[request_id] for request_id in due]
+
+    async def note_removal(self, request_id: RequestId, again_at: datetime | None) -> None:
+        self._answer()
+        if again_at is not None:
+            self.removals[request_id] = again_at
+        elif self.gone.pop(request_id, None) is not None:
+            del self.removals[request_id]
 
     async def mark_announced(self, request_ids: Sequence[RequestId], now: datetime) -> None:
         self._answer()

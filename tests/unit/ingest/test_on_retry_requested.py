@@ -7,6 +7,7 @@ import pytest
 
 from services.ingest.acceptance import COMMIT_GRACE
 from services.ingest.csv_upload import Submitter, Upload
+from services.ingest.delete_request import DeletedRequest
 from services.ingest.on_retry_requested import ROUNDS
 from services.ingest.retry_request import RETRIES_AT_ONCE
 from shared import object_keys
@@ -122,6 +123,14 @@ async def test_an_event_that_the_state_does_not_allow_is_passed_over(retrying: R
     assert list(retrying.rows.requests) == [REQUEST]
     (upload,) = retrying.rows.uploads.values()
     assert upload.expires_at < LATER + TIMEOUT + COMMIT_GRACE
+
+
+async def test_an_event_that_names_a_deleted_request_makes_nothing() -> None:
+    retrying = Retrying()
+    retrying.rows.gone = {NAMED: DeletedRequest(NAMED, NOON)}
+    await retrying.asked_by_event()
+    assert list(retrying.rows.requests) == [REQUEST]
+    assert (retrying.rows.uploads, retrying.objects_of(NAMED)) == ({}, [])
 
 
 async def test_an_event_about_a_request_that_is_gone_or_of_somebody_else_is_passed_over() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.ingest.delete_request import DeletedRequest
 from services.ingest.domain.manifest import read_manifest_chunk
 from services.ingest.known_requests import KnownRequests
 from services.ingest.on_chunk_advanced import OnChunkAdvanced
@@ -179,6 +180,14 @@ async def test_a_missing_row_is_restored_from_the_request_file() -> None:
     await planner.accepted()
     assert planner.take_published() == [0, 0, 1, 1]
     assert planner.rows.requests == {planner.request.request_id: planner.request}
+
+
+async def test_a_request_that_was_deleted_is_not_restored_from_a_file_that_came_late() -> None:
+    planner = Planner(with_row=False)
+    name = planner.request.request_id
+    planner.rows.gone = {name: DeletedRequest(name, NOON)}
+    await planner.accepted()
+    assert (planner.take_published(), planner.rows.requests) == ([], {})
 
 
 async def test_a_request_of_which_nothing_is_left_releases_nothing() -> None:

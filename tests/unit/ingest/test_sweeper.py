@@ -8,7 +8,7 @@ import pytest
 from services.ingest.announcements import AT_ONCE, BackgroundAnnouncements
 from services.ingest.cancel_request import cancel_requested
 from services.ingest.csv_upload import Submitter, Upload
-from services.ingest.delete_request import DeleteRequest
+from services.ingest.delete_request import REMOVAL_PATIENCE, DeleteRequest
 from services.ingest.sweeper import DELETION_PATIENCE, PATIENCE, Sweeper
 from shared.errors import DependencyAway
 from shared.events import RequestAccepted, RequestDeleted
@@ -23,11 +23,14 @@ LATER = NOON + PATIENCE + timedelta(seconds=1)
 class RemovedObjects:
     def __init__(self) -> None:
         self.removed: list[RequestId] = []
+        self.is_away = False
 
     async def remove(self, request_id: RequestId) -> None:
         self.removed.append(request_id)
 
     async def remove_all(self, request_id: RequestId) -> None:
+        if self.is_away:
+            raise DependencyAway("s3", "set away by a test")
         self.removed.append(request_id)
 
 
@@ -39,13 +42,14 @@ class Swept:
         self.rows = RequestsInMemory(requests={REQUEST: agreed()})
         self.facts = RecordedFacts()
         self.objects = RemovedObjects()
+        self.delete = DeleteRequest(self.rows, self.objects, self.facts, now=lambda: self.now)
         self.sweeper = Sweeper(
             self.rows,
             self.facts,
             cancellations=self.rows,
             uploads=self.rows,
             deletions=self.rows,
-            delete=DeleteRequest(self.rows, self.objects, self.facts, now=lambda: self.now),
+            delete=self.delete,
             objects=self.objects,
             pause_seconds=0.01,
             now=lambda: self.now,
@@ -146,6 +150,40 @@ async def test_a_deletion_that_was_interrupted_is_finished_by_the_sweeper() -> N
     assert swept.objects.removed == [REQUEST]
     assert swept.facts.events(REQUESTS_DELETED) == [RequestDeleted(request_id=REQUEST, owner=LOCAL_OWNER)]
     assert swept.rows.requests == {}
+
+
+async def test_what_is_stored_after_a_deletion_is_removed_after_an_hour_and_after_a_day() -> None:
+    swept = Swept()
+    swept.rows.ended = {REQUEST: NOON}
+    await swept.delete(REQUEST, LOCAL_OWNER)
+    moments = [
+        (timedelta(minutes=59), 0),
+        (timedelta(minutes=61), 1),
+        (timedelta(minutes=72), 0),
+        (timedelta(hours=23), 0),
+        (timedelta(hours=25), 1),
+        (timedelta(days=7), 0),
+    ]
+    for after, expected in moments:
+        swept.now = LATER + after
+        assert await swept.sweeper.remove_again() == expected, after
+    assert swept.objects.removed == [REQUEST] * 3
+    assert swept.rows.gone == swept.rows.removals == {}
+
+
+async def test_a_late_removal_that_finds_object_storage_away_is_made_later() -> None:
+    swept = Swept()
+    swept.rows.ended = {REQUEST: NOON}
+    await swept.delete(REQUEST, LOCAL_OWNER)
+    swept.now = LATER + timedelta(hours=2)
+    swept.objects.is_away = True
+    with pytest.raises(DependencyAway):
+        await swept.sweeper.remove_again()
+    swept.objects.is_away = False
+    assert await swept.sweeper.remove_again() == 0
+    swept.now += REMOVAL_PATIENCE + timedelta(seconds=1)
+    assert await swept.sweeper.remove_again() == 1
+    assert list(swept.rows.gone) == [REQUEST]
 
 
 async def test_an_announcement_beside_the_answer_is_noted() -> None:

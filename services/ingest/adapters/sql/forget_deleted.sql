@@ -1,0 +1,1 @@
+DELETE FROM ingest.deleted_requests WHERE request_id = $1
