@@ -33,9 +33,17 @@ ANSWER_SECONDS = 20
 
 _USER_METADATA = "x-amz-meta-"
 _MISSING = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound"})
+# Busy, broken or full; or it refuses us altogether, for a key, a bucket or a clock. That is never a picture's fault,
+# and it is over when somebody has put it right.
 _AWAY = frozenset(
-    {"InternalError", "ServiceUnavailable", "SlowDown", "SlowDownRead", "SlowDownWrite", "RequestTimeout"}
+    {
+        *("InternalError", "ServiceUnavailable", "SlowDown", "SlowDownRead", "SlowDownWrite", "RequestTimeout"),
+        *("InsufficientStorage", "QuotaExceeded", "StorageFull", "XMinioStorageFull", "XMinioServerNotInitialized"),
+        *("AccessDenied", "AllAccessDisabled", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "NoSuchBucket"),
+        *("AuthorizationHeaderMalformed", "RequestTimeTooSkewed", "SignatureDoesNotMatch"),
+    }
 )
+_SERVER_ERRORS = range(500, 600)
 
 
 class ObjectMissing(LookupError):
@@ -227,7 +235,7 @@ def _mapping_errors(call: Callable[[], T]) -> T:
     except S3Error as error:
         if error.code in _MISSING:
             raise ObjectMissing(str(error.object_name)) from error
-        if error.code in _AWAY:
+        if error.code in _AWAY or error.response.status in _SERVER_ERRORS:
             raise DependencyAway(DEPENDENCY, str(error.code)) from error
         raise
     except (ServerError, InvalidResponseError, urllib3.exceptions.HTTPError, ConnectionError) as error:

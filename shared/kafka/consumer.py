@@ -90,13 +90,11 @@ class Consumer:
         delay = FIRST_RETRY_SECONDS
         while True:
             try:
-                await self._source.start(self._on_revoked, self._on_assigned)
+                return await self._source.start(self._on_revoked, self._on_assigned)
             except DependencyAway as away:
                 log.warning("cannot join the consumer group yet", extra={"reason": away.reason})
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LAST_RETRY_SECONDS)
-            else:
-                return
 
     async def _turn(self) -> None:
         # Before the poll: a batch from beyond a record that is read again must never be taken.
@@ -195,19 +193,18 @@ class Consumer:
             await self._commit()
 
     async def _commit(self) -> None:
-        offsets = {
-            partition: position for partition, lane in self._lanes.items() if (position := lane.uncommitted) is not None
-        }
+        # These very lanes: when the answer comes, others may have taken their partitions over.
+        lanes = dict(self._lanes)
+        offsets = {name: position for name, lane in lanes.items() if (position := lane.uncommitted) is not None}
         if not offsets:
             return
         try:
             await self._source.commit(offsets)
         except DependencyAway as away:
             log.warning("commit postponed", extra={"reason": away.reason})
-            return
-        for partition, position in offsets.items():
-            if partition in self._lanes:
-                self._lanes[partition].committed = position
+        else:
+            for partition, position in offsets.items():
+                lanes[partition].committed = position
 
     async def _finish_running(self) -> None:
         """Give running records their time, then drop the rest: they come again."""

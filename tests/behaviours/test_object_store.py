@@ -146,6 +146,20 @@ async def test_a_presigned_url_reads_the_object_with_its_type(real_store: Object
     assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, b"picture", "image/webp")
 
 
+@pytest.mark.parametrize("server", [pytest.param(server, marks=pytest.mark.stack) for server in SERVERS])
+@pytest.mark.parametrize("wrong", ["s3_access_key", "s3_secret_key"])
+async def test_a_server_that_refuses_us_is_a_part_that_is_away(
+    server: str, wrong: str, key: str, request: pytest.FixtureRequest
+) -> None:
+    settings = settings_of(server, request).model_copy(update={wrong: SecretStr("x" * 40)})
+    store = open_object_store(settings)
+    try:
+        with pytest.raises(DependencyAway, match="s3 is away: (AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch)"):
+            await store.put(BUCKET, key, b"x", content_type="text/plain")
+    finally:
+        store.close()
+
+
 async def test_a_server_that_does_not_answer_is_a_part_that_is_away(key: str) -> None:
     store = open_object_store(
         S3Settings(s3_endpoint="http://127.0.0.1:9", s3_access_key=SecretStr("k"), s3_secret_key=SecretStr("s"))
