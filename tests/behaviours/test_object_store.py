@@ -154,7 +154,9 @@ async def test_a_server_that_refuses_us_is_a_part_that_is_away(
     settings = settings_of(server, request).model_copy(update={wrong: SecretStr("x" * 40)})
     store = open_object_store(settings)
     try:
-        with pytest.raises(DependencyAway, match="s3 is away: (AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch)"):
+        with pytest.raises(
+            DependencyAway, match=r"s3 is away: (AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch)"
+        ):
             await store.put(BUCKET, key, b"x", content_type="text/plain")
     finally:
         store.close()
