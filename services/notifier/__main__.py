@@ -13,7 +13,6 @@ from services.notifier.api.deliveries import deliveries_router
 from services.notifier.by_hand import ByHand
 from services.notifier.courier import Courier
 from services.notifier.domain.signature import WebhookSecret
-from services.notifier.pulse import Pulse
 from services.notifier.settings import NotifierSettings
 from services.notifier.wiring import SERVICE, consumer, handlers
 from shared.http.app import Probe, service_app
@@ -25,6 +24,7 @@ from shared.postgres import Database
 from shared.process import http_role, run_roles
 from shared.safe_http import SafeClient
 from shared.service_command import run_service
+from shared.suspension import Wakefulness
 from shared.topics import WEBHOOKS_DLT, WEBHOOKS_RETRY
 
 SOURCE = f"pixelmill/{SERVICE}"
@@ -44,10 +44,13 @@ async def run(settings: NotifierSettings, _roles: frozenset[str], stop: asyncio.
         client = SafeClient(settings.webhook_policy())
         opened.push_async_callback(client.close)
 
-        pulse = Pulse()
+        # Around all roles: the consumer still makes attempts while it drains.
+        wakefulness = Wakefulness()
+        await opened.enter_async_context(wakefulness.beating())
+
         deliveries = PostgresDeliveries(database)
         callbacks = S3Callbacks(store, settings.s3_bucket_requests)
-        courier = _courier(client, pulse, settings)
+        courier = _courier(client, wakefulness, settings)
         tiers = RetryTiers(WEBHOOKS_RETRY, WEBHOOKS_DLT, producer, source=SOURCE, now=lambda: datetime.now(UTC))
         handled = handlers(callbacks, deliveries, courier, tiers=tiers, told=settings)
         events = consumer(connection, handled, producer, tiers=tiers, at_once=settings.webhooks_in_flight)
@@ -55,12 +58,12 @@ async def run(settings: NotifierSettings, _roles: frozenset[str], stop: asyncio.
         probes: dict[str, Probe] = {"kafka": producer.probe, "postgres": database.probe, "s3": s3_probe}
         app = service_app(SERVICE, probes, debug=settings.pixelmill_env == "dev")
         app.include_router(deliveries_router(deliveries, callbacks, ByHand(courier, deliveries), auth=settings.auth))
-        await run_roles(stop, pulse.run, events.run, http_role(app, settings))
+        await run_roles(stop, events.run, http_role(app, settings))
 
 
-def _courier(client: SafeClient, pulse: Pulse, settings: NotifierSettings) -> Courier:
+def _courier(client: SafeClient, wakefulness: Wakefulness, settings: NotifierSettings) -> Courier:
     endpoint = HttpCallback(client, timeout_seconds=settings.webhook_timeout_seconds)
-    return Courier(endpoint, WebhookSecret.parse(settings.webhook_secret.get_secret_value()), pulse)
+    return Courier(endpoint, WebhookSecret.parse(settings.webhook_secret.get_secret_value()), wakefulness)
 
 
 if __name__ == "__main__":

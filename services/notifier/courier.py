@@ -12,6 +12,7 @@ from services.notifier.domain.progress import Tried
 from services.notifier.domain.signature import WebhookSecret, signed_headers
 from services.notifier.metrics import ATTEMPTS
 from shared.errors import Permanent, Transient
+from shared.suspension import Mark
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +36,14 @@ class CallbackEndpoint(Protocol):
         ...
 
 
-class Pulse(Protocol):
+class Wakefulness(Protocol):
     """Whether this process itself stood still."""
 
-    def stood_still_since(self, moment: float) -> bool:
-        """`moment` is a reading of the monotonic clock."""
+    def mark(self) -> Mark:
+        """A moment to compare with."""
         ...
+
+    def stood_still_since(self, mark: Mark) -> bool: ...
 
 
 class Courier:
@@ -50,20 +53,20 @@ class Courier:
         self,
         endpoint: CallbackEndpoint,
         secret: WebhookSecret,
-        pulse: Pulse,
+        wakefulness: Wakefulness,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = endpoint
         self._secret = secret
-        self._pulse = pulse
+        self._wakefulness = wakefulness
         self._now = now
         self._seconds = seconds
 
     async def attempt(self, delivery: Delivery, *, trigger: str) -> Tried:
         """Post once. A failure is a fact in the answer, not an exception."""
-        at, started = self._now(), self._seconds()
+        at, started, mark = self._now(), self._seconds(), self._wakefulness.mark()
         answer, error = await self._answer(delivery, at)
         attempt = Attempt(
             at=at,
@@ -75,7 +78,7 @@ class Courier:
         )
         ATTEMPTS.labels("succeeded" if attempt.succeeded else "failed").inc()
         _log(delivery, attempt)
-        return Tried(attempt, wish=_wish(answer), was_suspended=self._pulse.stood_still_since(started))
+        return Tried(attempt, wish=_wish(answer), was_suspended=self._wakefulness.stood_still_since(mark))
 
     async def _answer(self, delivery: Delivery, at: datetime) -> tuple[Answer | None, AttemptError | None]:
         body = delivery.body.encode()

@@ -14,6 +14,7 @@ from shared.events import DeliveryDue, Event, RequestCompleted
 from shared.ids import RequestId
 from shared.kafka.records import Received, Trigger
 from shared.kafka.retry_tiers import Reason
+from shared.suspension import Mark
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 REQUEST = RequestId("8d3f0b51-5d0c-4f3e-9f5a-0c4b7a1f2e11")
@@ -156,12 +157,15 @@ class Clock:
 
 
 @dataclass
-class CalmPulse:
+class CalmProcess:
     """A process that stood still, or did not, as the test says."""
 
     stood_still: bool = False
 
-    def stood_still_since(self, _moment: float) -> bool:
+    def mark(self) -> Mark:
+        return Mark(0)
+
+    def stood_still_since(self, _mark: Mark) -> bool:
         return self.stood_still
 
 

@@ -27,7 +27,7 @@ from shared.topics import REQUESTS_COMPLETED, REQUESTS_DELETED, WEBHOOKS_DLT, WE
 from tests.unit.notifier.fakes import (
     NOON,
     SECRET,
-    CalmPulse,
+    CalmProcess,
     DeliveriesInMemory,
     Receiver,
     completed,
@@ -201,7 +201,7 @@ class World:
     def _consumer(self) -> Consumer:
         facts = MortalFacts(self.broker, self.killer)
         tiers = RetryTiers(WEBHOOKS_RETRY, WEBHOOKS_DLT, facts, source="pixelmill/notifier", now=lambda: self.now)
-        courier = Courier(self.receiver, SECRET, CalmPulse(), now=lambda: self.now)
+        courier = Courier(self.receiver, SECRET, CalmProcess(), now=lambda: self.now)
         steps = Steps(
             courier,
             self.deliveries,

@@ -1,6 +1,8 @@
 """One attempt: what is sent, and what is told of it."""
 
+import asyncio
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
@@ -11,16 +13,30 @@ from services.notifier.domain.delivery import Attempt, AttemptError, delivery_ow
 from services.notifier.domain.progress import Tried
 from shared.errors import DependencyAway, Permanent, Transient
 from shared.events import rfc3339
+from shared.process import run_roles
+from shared.suspension import GAP_SECONDS, Wakefulness
 from tests.unit.notifier.fakes import (
     NOON,
     SECRET,
     SECRET_TEXT,
     URL,
-    CalmPulse,
+    CalmProcess,
     Clock,
     Receiver,
     completed,
 )
+from tests.waiting import until
+
+
+class Watch:
+    """Goes on by itself, almost a gap with each beat."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += GAP_SECONDS
+        return self.now
 
 
 class Desk:
@@ -30,7 +46,7 @@ class Desk:
         self.now = NOON
         self.receiver = Receiver(list(script))
         self.courier = Courier(
-            self.receiver, SECRET, CalmPulse(stood_still), now=lambda: self.now, seconds=Clock().seconds
+            self.receiver, SECRET, CalmProcess(stood_still), now=lambda: self.now, seconds=Clock().seconds
         )
 
     async def attempt(self) -> Tried:
@@ -108,6 +124,30 @@ async def test_without_a_time_to_wait_a_busy_receiver_is_an_ordinary_failure() -
 async def test_a_failure_of_a_process_that_stood_still_says_nothing_about_the_receiver_but_its_answer_does() -> None:
     assert not (await Desk(Transient("timeout", "too slow"), stood_still=True).attempt()).counts
     assert (await Desk(Answer(500, b""), stood_still=True).attempt()).counts
+
+
+async def test_a_failure_counts_that_comes_while_the_process_drains() -> None:
+    watch = Watch()
+
+    class SlowReceiver:
+        async def post(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
+            begun = watch.now
+            await until(lambda: watch.now - begun > 2 * GAP_SECONDS, what="the attempt takes longer than a gap")
+            raise Transient("timeout", "too slow")
+
+    wakefulness = Wakefulness(watch)
+    courier = Courier(SlowReceiver(), SECRET, wakefulness)
+    tried: list[Tried] = []
+
+    async def consumer(stop: asyncio.Event) -> None:
+        assert stop.is_set()
+        tried.append(await courier.attempt(delivery_owed(completed(), URL), trigger="requests.completed.v1/1/7"))
+
+    stop = asyncio.Event()
+    stop.set()
+    async with wakefulness.beating():
+        await run_roles(stop, consumer)
+    assert tried[0].counts
 
 
 async def test_of_an_answer_the_first_kilobyte_is_kept_as_text_that_postgres_can_hold() -> None:

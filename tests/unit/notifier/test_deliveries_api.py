@@ -23,7 +23,7 @@ from tests.unit.notifier.fakes import (
     REQUEST,
     SECRET,
     URL,
-    CalmPulse,
+    CalmProcess,
     DeliveriesInMemory,
     KnownCallbacks,
     LaterInMemory,
@@ -38,7 +38,7 @@ class Api:
         self.deliveries = DeliveriesInMemory()
         self.receiver = Receiver(list(script))
         self.later = LaterInMemory()
-        courier = Courier(self.receiver, SECRET, CalmPulse())
+        courier = Courier(self.receiver, SECRET, CalmProcess())
         self.steps = Steps(
             courier, self.deliveries, places(), self.later, schedule=Schedule(), now=lambda: NOON, chance=lambda: 0.0
         )

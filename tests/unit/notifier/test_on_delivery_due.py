@@ -21,7 +21,7 @@ from tests.unit.notifier.fakes import (
     REQUEST,
     SECRET,
     URL,
-    CalmPulse,
+    CalmProcess,
     DeliveriesInMemory,
     LaterInMemory,
     Receiver,
@@ -38,11 +38,11 @@ class Notifier:
 
     def __init__(self, *script: Answer | Exception) -> None:
         self.now: datetime = NOON
-        self.pulse = CalmPulse()
+        self.process = CalmProcess()
         self.receiver = Receiver(list(script))
         self.deliveries = DeliveriesInMemory(now=lambda: self.now)
         self.later = LaterInMemory()
-        self.courier = Courier(self.receiver, SECRET, self.pulse, now=lambda: self.now)
+        self.courier = Courier(self.receiver, SECRET, self.process, now=lambda: self.now)
         steps = Steps(
             self.courier,
             self.deliveries,
@@ -166,10 +166,10 @@ async def test_a_process_that_was_stopped_meanwhile_blames_nobody_even_at_the_la
     notifier = await Notifier(*[DOWN] * 9, Transient("timeout", "too slow")).owe()
     for attempt in range(9):
         await notifier.due(attempt)
-    notifier.pulse.stood_still = True
+    notifier.process.stood_still = True
     await notifier.due(9)
     assert notifier.progress == ("pending", 9, 1)
-    notifier.pulse.stood_still = False
+    notifier.process.stood_still = False
     await notifier.due(9, 1)
     assert notifier.progress[0] == "delivered"
 

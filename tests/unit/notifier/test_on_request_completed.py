@@ -14,7 +14,7 @@ from tests.unit.notifier.fakes import (
     REQUEST,
     SECRET,
     URL,
-    CalmPulse,
+    CalmProcess,
     DeliveriesInMemory,
     KnownCallbacks,
     LaterInMemory,
@@ -34,7 +34,7 @@ class Notifier:
         self.deliveries = DeliveriesInMemory()
         self.receiver = Receiver(list(script))
         self.later = LaterInMemory()
-        courier = Courier(self.receiver, SECRET, CalmPulse())
+        courier = Courier(self.receiver, SECRET, CalmProcess())
         self.places = places(per_endpoint=1)
         steps = Steps(
             courier,

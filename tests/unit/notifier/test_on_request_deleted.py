@@ -15,7 +15,7 @@ from tests.unit.notifier.fakes import (
     REQUEST,
     SECRET,
     URL,
-    CalmPulse,
+    CalmProcess,
     DeliveriesInMemory,
     KnownCallbacks,
     LaterInMemory,
@@ -45,7 +45,7 @@ async def test_a_deletion_twice_takes_the_deliveries_of_its_request_alone() -> N
 async def test_a_completion_that_comes_after_the_deletion_owes_nothing() -> None:
     deliveries, receiver = DeliveriesInMemory(), Receiver()
     await OnRequestDeleted(deliveries)(deleted())
-    steps = Steps(Courier(receiver, SECRET, CalmPulse()), deliveries, places(), LaterInMemory(), schedule=Schedule())
+    steps = Steps(Courier(receiver, SECRET, CalmProcess()), deliveries, places(), LaterInMemory(), schedule=Schedule())
     handle = OnRequestCompleted(KnownCallbacks({}), steps)
     await handle(completion())
     assert (receiver.posted, deliveries.kept) == ([], {})
