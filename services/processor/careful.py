@@ -3,6 +3,10 @@
 Each of them, a suspect, is worked on while nothing else is. A processor that dies then has died of it. After three
 such deaths the image is given up without another try: `internal_error`, for it was a processor of ours that could not
 bear it; its codec, which has processes of its own, did not even die.
+
+An image that was given up stays a suspect: its offset is committed later, and if another image kills the processor
+before, it comes again and is given up again. Cleared, it would be tried again, and two such images would take turns
+for ever.
 """
 
 import logging
@@ -67,10 +71,10 @@ class Careful:
                 with self._ledger.working_on(received.trigger):
                     await self._handler(received)
             return
-        if deaths < MOST_DEATHS:
-            await self._alone(received, deaths)
-        else:
+        if deaths >= MOST_DEATHS:
             await self._give_up(received)
+            return
+        await self._alone(received, deaths)
         self._ledger.clear(received.trigger)
 
     async def _alone(self, received: Received[ImageRequested], deaths: int) -> None:

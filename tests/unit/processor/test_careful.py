@@ -116,7 +116,14 @@ async def test_after_three_deaths_alone_it_is_given_up_without_another_try() -> 
     assert result.outcome == "failed"
     assert result.error is not None
     assert result.error.code == "internal_error"
-    assert bench.suspects == {}
+
+
+async def test_one_that_was_given_up_and_comes_again_is_given_up_again() -> None:
+    bench = Workbench({FIRST.trigger: 3}, failure=AssertionError("it was tried"))
+    await bench.careful(FIRST)
+    await bench.careful(FIRST)
+    assert bench.suspects == {FIRST.trigger: 3}
+    assert [step for step, *_ in bench.tiers.steps] == ["give up", "give up"]
 
 
 async def test_after_two_deaths_it_has_one_more_chance() -> None:
