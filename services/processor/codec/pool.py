@@ -51,8 +51,8 @@ class _Lost(Exception):
 class CodecPool:
     """Runs jobs in processes, each in one of its own.
 
-    A picture whose process died, or never answered, is tried once more while nothing else runs: what killed the
-    process may have been someone else. Using up the processor time is the picture's own doing.
+    A picture whose process died, or never answered, is tried once more while nothing else runs, in a new process: what
+    harmed the first may have been someone else. Using up the processor time is the picture's own doing.
     """
 
     def __init__(self, limits: PoolLimits) -> None:
@@ -85,13 +85,14 @@ class CodecPool:
 
     async def close(self) -> None:
         """End all processes, whatever they do."""
-        while self._idle:
-            self._end(self._idle.pop())
+        self._end_idle()
         await asyncio.gather(*self._ending)
 
     async def _done_alone(self, job: Job) -> Answer:
         try:
             async with self._company.alone():
+                # Whoever stopped one process may have stopped them all.
+                self._end_idle()
                 return await self._done(job)
         except _Lost as lost:
             raise Permanent(lost.code, lost.message) from lost
@@ -146,6 +147,10 @@ class CodecPool:
             # if each of them started anew.
             self._idle.append(process)
             raise
+
+    def _end_idle(self) -> None:
+        while self._idle:
+            self._end(self._idle.pop())
 
     def _end(self, process: CodecProcess) -> None:
         ending = asyncio.create_task(process.kill())

@@ -131,6 +131,22 @@ async def test_a_stopped_process_is_replaced_and_its_picture_made(stopped_soon: 
     await until(lambda: process not in codec_processes(os.getpid()), what="the stopped process is gone")
 
 
+async def test_a_picture_is_not_blamed_when_all_idle_processes_are_stopped() -> None:
+    pool, picture = CodecPool(replace(LIMITS, processes=2, silent_factor=0.07)), encoded(photo(), "JPEG", quality=95)
+    lost = processes_lost("silent")
+    try:
+        await asyncio.gather(made(pool, picture), made(pool, picture))
+        stopped = codec_processes(os.getpid())
+        assert len(stopped) == 2
+        for process in stopped:
+            os.kill(process, signal.SIGSTOP)
+        assert isinstance(await made(pool, picture), Compressed)
+        assert processes_lost("silent") == lost + 1
+        await until(lambda: not set(stopped) & set(codec_processes(os.getpid())), what="the stopped ones are gone")
+    finally:
+        await pool.close()
+
+
 async def test_a_process_that_was_stopped_for_less_than_that_goes_on() -> None:
     pool = CodecPool(replace(LIMITS, cpu_seconds=1.0, silent_factor=60))
     try:
