@@ -10,6 +10,7 @@ import mmap
 import os
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NewType
 from uuid import uuid4
@@ -22,6 +23,8 @@ _FREE: Final = b"\0"
 _NEW: Final = ".new"
 # A new file gets its owner's lock and its name within milliseconds, or never.
 _NEW_SECONDS: Final = 60.0
+# More than any processor has places.
+_MOST_BYTES: Final = 4096 * _SLOT_BYTES
 
 
 class InFlightFile:
@@ -67,32 +70,39 @@ class InFlightFile:
         os.close(self._file)
 
 
-def lines_of_the_dead(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    """The files whose owners are dead, each with its lines. Each is held while it is looked at, not longer."""
-    for path in sorted(folder.iterdir()):
+@contextmanager
+def lines_left_in(path: Path) -> Iterator[list[str] | None]:
+    """Hold a file whose owner is dead, and give its lines; None for one that is gone, not finished or in use.
+
+    Raises `OSError` for what no processor can have left there. What is damaged is a line that says nothing sensible.
+    """
+    with ExitStack() as held:
         file = _opened(path)
-        if file is None:
-            continue
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield path, _lines(path.read_bytes())
-        except BlockingIOError:
-            continue
-        finally:
-            os.close(file)
+        if file is not None:
+            held.callback(os.close, file)
+        yield None if file is None else _read(file)
 
 
 def _opened(path: Path) -> int | None:
-    """Return None for a file that is not finished yet, or gone."""
+    """Return the descriptor of a file that nobody else holds."""
     try:
         if path.suffix == _NEW and time.time() - path.stat().st_mtime < _NEW_SECONDS:
             return None
-        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        # What is no file might never answer.
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    return file
 
 
-def _lines(content: bytes) -> list[str]:
+def _read(file: int) -> list[str]:
+    """Read what was opened: its name may be gone, or be another's by now."""
+    content = os.pread(file, _MOST_BYTES, 0)
     slots = (content[start : start + _SLOT_BYTES] for start in range(0, len(content), _SLOT_BYTES))
-    lines = [slot[1:].rstrip(b"\0").decode() for slot in slots if slot[:1] == _TAKEN]
+    lines = [slot[1:].rstrip(b"\0").decode(errors="replace") for slot in slots if slot[:1] == _TAKEN]
     return [line for line in lines if line]

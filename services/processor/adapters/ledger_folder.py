@@ -9,13 +9,15 @@ import asyncio
 import fcntl
 import logging
 import os
+import re
+import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from services.processor.adapters.in_flight_file import InFlightFile, lines_of_the_dead
+from services.processor.adapters.in_flight_file import InFlightFile, lines_left_in
 from shared.errors import DependencyAway
 from shared.kafka.records import Trigger
 
@@ -27,10 +29,15 @@ _KEPT_SECONDS: Final = 8 * 86_400
 ADOPTING_SECONDS: Final = 5.0
 _STEP_SECONDS: Final = 0.02
 _SEPARATOR: Final = "@"
+_NAME: Final = re.compile(r"[\w.-]{1,249}@[0-9]{1,10}@[0-9]{1,19}", re.ASCII)
+_DEATHS: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
 
 
 class LedgerFolder:
-    """A ledger on disk. Without a folder that can be written there is none: nothing is noted, nobody is a suspect."""
+    """A ledger on disk. Without a folder that can be written there is none: nothing is noted, nobody is a suspect.
+
+    Whatever else lies in its folders, or cannot be read or written, is told once and passed over.
+    """
 
     def __init__(self, home: Path, *, slots: int, adopting_seconds: float = ADOPTING_SECONDS) -> None:
         self._suspects_folder = home / "suspects"
@@ -38,6 +45,8 @@ class LedgerFolder:
         self._adopting = home / "adopting.lock"
         self._adopting_seconds = adopting_seconds
         self._suspects: dict[str, int] = {}
+        self._unwritten: dict[str, int] = {}
+        self._told: set[Path] = set()
         self._file: InFlightFile | None = None
         try:
             for folder in (self._suspects_folder, self._in_flight_folder):
@@ -90,33 +99,73 @@ class LedgerFolder:
             self._file.close()
 
     def _adopt(self) -> None:
+        self._unwritten.clear()
         with _locked(self._adopting, seconds=self._adopting_seconds):
-            for path, lines in lines_of_the_dead(self._in_flight_folder):
-                for line in lines:
-                    self._suspect(*line.split())
-                path.unlink()
-                if lines:
-                    log.warning("a processor died with records in hand", extra={"suspects": len(lines)})
-            self._suspects = dict(self._read_suspects())
+            try:
+                for path in sorted(self._in_flight_folder.iterdir()):
+                    self._adopt_from(path)
+            finally:
+                self._suspects = self._unwritten | dict(self._read_suspects())
 
-    def _suspect(self, name: str, deaths: str) -> None:
+    def _adopt_from(self, path: Path) -> None:
+        """Leave the file where it is if not all of its suspects could be written: it is for the next time, too."""
+        try:
+            with lines_left_in(path) as lines:
+                if lines is None:
+                    return
+                adopted = [self._suspect(path, line) for line in lines]
+                if all(adopted):
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            self._passed_over(path, str(error))
+            return
+        if lines:
+            log.warning("a processor died with records in hand", extra={"suspects": len(lines)})
+
+    def _suspect(self, source: Path, line: str) -> bool:
+        """Say whether nothing is left to do for a line."""
+        name, _, deaths = line.partition(" ")
+        if not _NAME.fullmatch(name):
+            self._passed_over(source, "a line of it names no record")
+            return True
+        try:
+            self._write(name, _number(deaths))
+        except OSError as error:
+            self._passed_over(source, str(error))
+            self._unwritten[name] = _number(deaths)
+            return False
+        return True
+
+    def _write(self, name: str, deaths: int) -> None:
         """Write it as a whole or not at all. A second time changes nothing: a line says the sum, not one more."""
         path, written = self._suspects_folder / name, self._suspects_folder / f".{name}"
-        written.write_text(str(max(_number(deaths), _deaths_in(path) or 0)))
+        written.write_text(str(max(deaths, _deaths_in(path) or 0)))
         written.replace(path)
 
     def _read_suspects(self) -> Iterator[tuple[str, int]]:
         for path in self._suspects_folder.iterdir():
-            deaths = _deaths_in(path)
-            if deaths is not None and not path.name.startswith("."):
+            try:
+                deaths = _deaths_in(path)
+            except OSError as error:
+                self._passed_over(path, str(error))
+                continue
+            if deaths is not None and _NAME.fullmatch(path.name):
                 yield path.name, deaths
+
+    def _passed_over(self, path: Path, reason: str) -> None:
+        if path not in self._told:
+            self._told.add(path)
+            log.warning("an entry of the ledger is passed over", extra={"entry": path.name, "reason": reason})
 
 
 def _deaths_in(path: Path) -> int | None:
     """Return None when there is no such suspect, or none any more: others clear what ended and what is too old."""
     try:
-        if time.time() - path.stat().st_mtime <= _KEPT_SECONDS:
-            return _number(path.read_text())
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("it is no file")
+        if time.time() - status.st_mtime <= _KEPT_SECONDS:
+            return _number(path.read_bytes().decode(errors="replace"))
         path.unlink()
     except FileNotFoundError:
         return None
@@ -124,24 +173,30 @@ def _deaths_in(path: Path) -> int | None:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
+    return int(text) if _DEATHS.fullmatch(text) else 0
 
 
 @contextmanager
 def _locked(path: Path, *, seconds: float) -> Iterator[None]:
-    """Hold the lock of a file. Go on without it when somebody holds it for too long: then both read the same."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(_STEP_SECONDS)
+    """Hold the lock of a file. Go on without it when it cannot be had, or not soon: then two read the same."""
+    with ExitStack() as held:
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            held.callback(os.close, file)
+            _lock(file, seconds=seconds)
+        except OSError as error:
+            log.warning("the ledger is not locked", extra={"reason": str(error)})
         yield
-    finally:
-        os.close(file)
+
+
+def _lock(file: int, *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(_STEP_SECONDS)
 
 
 def _name(trigger: Trigger) -> str:

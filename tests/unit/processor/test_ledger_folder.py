@@ -201,3 +201,65 @@ async def test_what_nobody_can_read_does_no_harm(home: Path, ledger: LedgerFolde
     await ledger.adopt()
     assert ledger.deaths_of(Trigger("cups", 0, 1)) == 0
     await until(lambda: not (home / "in-flight" / "scribble").exists())
+
+
+async def test_one_odd_entry_hides_no_suspect(home: Path, ledger: LedgerFolder) -> None:
+    await died_over(home, CUP, deaths_if_last=1)
+    for folder in ("in-flight", "suspects"):
+        (home / folder / "0").mkdir()
+        os.mkfifo(home / folder / "1")
+        (home / folder / "2").symlink_to(home / "nowhere")
+    (home / "suspects" / "cups@0@1").mkdir()
+    await ledger.adopt()
+    assert (ledger.deaths_of(CUP), ledger.deaths_of(Trigger("cups", 0, 1))) == (1, None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"\xff\xfe", b"cups@0", b"cups@0@1 2 3 4", b"../cups@0@1 1", b"cups@0@1 " + b"9" * 300, b"cups@0@\xb2 1", b" "],
+)
+async def test_a_damaged_line_hides_none_of_its_neighbours(home: Path, ledger: LedgerFolder, line: bytes) -> None:
+    slots = [b"\1" + text.ljust(511, b"\0") for text in (line, b"cups@0@2 2")]
+    (home / "in-flight" / "damaged").write_bytes(b"".join(slots))
+    await ledger.adopt()
+    assert ledger.deaths_of(Trigger("cups", 0, 2)) == 2
+    assert ledger.deaths_of(Trigger("cups", 0, 1)) in {None, 0}
+    assert files(home) == {"in-flight", "suspects"}, "the living one's, and what is suspected"
+    assert not (home / "in-flight" / "damaged").exists()
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"9" * 5000, b""])
+async def test_a_suspect_whose_deaths_nobody_can_read_is_one(home: Path, ledger: LedgerFolder, content: bytes) -> None:
+    (home / "suspects" / "cups@0@1").write_bytes(content)
+    await ledger.adopt()
+    assert ledger.deaths_of(Trigger("cups", 0, 1)) == 0
+
+
+async def test_a_suspect_that_cannot_be_written_is_one_all_the_same_and_kept_for_the_next(
+    home: Path, ledger: LedgerFolder
+) -> None:
+    await died_over(home, CUP, deaths_if_last=1)
+    obstacle = home / "suspects" / f".{CUP.topic}@{CUP.partition}@{CUP.offset}"
+    obstacle.mkdir()
+    await ledger.adopt()
+    assert ledger.deaths_of(CUP) == 1
+    obstacle.rmdir()
+    await ledger.adopt()
+    other = LedgerFolder(home, slots=4)
+    await other.adopt()
+    assert (ledger.deaths_of(CUP), other.deaths_of(CUP)) == (1, 1)
+    other.close()
+
+
+async def test_a_ledger_that_cannot_be_locked_is_read_all_the_same(home: Path, ledger: LedgerFolder) -> None:
+    await died_over(home, CUP)
+    (home / "adopting.lock").mkdir()
+    await ledger.adopt()
+    assert ledger.deaths_of(CUP) == 0
+
+
+async def test_an_odd_entry_is_told_once(home: Path, ledger: LedgerFolder, caplog: pytest.LogCaptureFixture) -> None:
+    (home / "in-flight" / "odd").mkdir()
+    await ledger.adopt()
+    await ledger.adopt()
+    assert [record.message for record in caplog.records] == ["an entry of the ledger is passed over"]
