@@ -5,14 +5,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 from uuid import UUID
 
 from services.aggregator.domain.completion import Standing, Tally
 from services.aggregator.domain.request_list import Place
 from shared.events import EndState
 from shared.ids import Owner, RequestId
-from shared.object_store import ObjectMissing
 from shared.request_files import ManifestImage, RequestFile
 
 log = logging.getLogger(__name__)
@@ -22,6 +21,14 @@ REMEMBERED_REQUESTS = 10_000
 
 class RequestGone(LookupError):
     """The request has neither row nor `request.json`: it was deleted, and nobody waits for it."""
+
+    reason: ClassVar[str] = "deleted"
+
+
+class RequestDamaged(RequestGone):
+    """A file of the request cannot be read: as good as gone, until someone mends or deletes it."""
+
+    reason = "damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +102,11 @@ class RequestRows(Protocol):
 
 class RequestFiles(Protocol):
     async def read(self, request_id: RequestId) -> RequestFile | None:
-        """Read `request.json`; None when there is none."""
+        """Read `request.json`; None when there is none. Raises `RequestDamaged`."""
         ...
 
     async def manifest(self, request_id: RequestId, chunk: int) -> Sequence[ManifestImage]:
-        """Read the images of one chunk; raises `ObjectMissing`."""
+        """Read the images of one chunk; raises `RequestGone`."""
         ...
 
 
@@ -139,12 +146,7 @@ class KnownRequests:
 
     async def manifest(self, request_id: RequestId, chunk: int) -> Sequence[ManifestImage]:
         """The images of one chunk, in order; raises `RequestGone`."""
-        try:
-            return await self._files.manifest(request_id, chunk)
-        except ObjectMissing:
-            # Only of a deleted request a manifest may be missing.
-            await self.file(request_id)
-            raise
+        return await self._files.manifest(request_id, chunk)
 
     async def started(self, request_ids: Collection[RequestId]) -> Mapping[RequestId, int]:
         """Note that these requests have results; return their chunk sizes, without those that are gone."""
@@ -163,8 +165,9 @@ class KnownRequests:
         for request_id in set(request_ids) - started.keys():
             try:
                 await self._insert(request_id)
-            except RequestGone:
-                log.warning("results of a deleted request dropped", extra={"request_id": request_id})
+            except RequestGone as gone:
+                fields = {"request_id": request_id, "reason": gone.reason}
+                log.warning("results without a request dropped", extra=fields)
         late = set(request_ids) - started.keys()
         return started | dict(await self._rows.start(late, at=self._now())) if late else started
 

@@ -16,7 +16,6 @@ from shared.events import ImageError, ImageProcessed
 from shared.ids import RequestId
 from shared.image_requests import LANES, images_requested
 from shared.kafka.producer import Facts
-from shared.object_store import ObjectMissing
 from shared.request_files import ManifestImage, RequestFile
 from shared.topics import IMAGES_PROCESSED
 
@@ -72,11 +71,10 @@ class RequestAgain:
                 await self._republish(file, chunk, missing.indexes)
             else:
                 await self._give_up(file, chunk.chunk, missing.indexes)
-        except RequestGone:
-            log.info("stalled request is gone", extra={"request_id": chunk.request_id})
-        except ObjectMissing:
-            # Nothing that is said brings it back; the deadline ends the request.
-            log.exception("manifest of a stalled request is missing", extra=chunk._asdict())
+        except RequestGone as gone:
+            # Nothing that is said brings back what is damaged; the deadline ends the request.
+            fields = {"request_id": chunk.request_id, "reason": gone.reason}
+            log.info("stalled request cannot be helped", extra=fields)
 
     async def _republish(self, file: RequestFile, chunk: ChunkId, indexes: Sequence[int]) -> None:
         wanted = set(indexes)

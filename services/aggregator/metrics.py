@@ -17,6 +17,9 @@ WATCHDOG_ACTIONS: Final = Counter(
 REQUESTS_STUCK: Final = Gauge(
     "pixelmill_requests_stuck", "Requests that ended a while ago and whose completion is not published (1000 at most)"
 )
+REQUESTS_DAMAGED: Final = Counter(
+    "pixelmill_damaged_requests", "Times that work was passed over since a file of its request is damaged or lost"
+)
 DEAD_LETTERS: Final = Counter(
     "pixelmill_dead_letters", "Dead letters that were recorded, by kind and code", ["kind", "code"]
 )

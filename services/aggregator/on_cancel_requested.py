@@ -26,5 +26,5 @@ class OnCancelRequested:
         try:
             request = await self._requests.row(received.event.request_id)
             await self._end.reach(request, received.trigger, state="cancelled")
-        except RequestGone:
-            dropped(received)
+        except RequestGone as gone:
+            dropped(received, gone)

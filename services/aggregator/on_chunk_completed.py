@@ -47,5 +47,5 @@ class OnChunkCompleted:
             recorded = await self._chunks.record_chunk(request, event.chunk, images)
             if recorded == request.chunks_total:
                 await self._end.reach(request, received.trigger)
-        except RequestGone:
-            dropped(received)
+        except RequestGone as gone:
+            dropped(received, gone)

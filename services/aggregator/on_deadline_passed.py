@@ -26,5 +26,5 @@ class OnDeadlinePassed:
         try:
             request = await self._requests.row(received.event.request_id)
             await self._end.reach(request, received.trigger, state="expired")
-        except RequestGone:
-            dropped(received)
+        except RequestGone as gone:
+            dropped(received, gone)

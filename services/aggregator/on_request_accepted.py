@@ -27,5 +27,5 @@ class OnRequestAccepted:
             request = await self._requests.row(received.event.request_id)
             if request.chunks_total == 0:
                 await self._end.reach(request, received.trigger)
-        except RequestGone:
-            dropped(received)
+        except RequestGone as gone:
+            dropped(received, gone)

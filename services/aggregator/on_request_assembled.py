@@ -43,8 +43,8 @@ class OnRequestAssembled:
         """Return the completion to publish, or None when there is nothing to publish."""
         try:
             await self._requests.row(received.event.request_id)
-        except RequestGone:
-            dropped(received)
+        except RequestGone as gone:
+            dropped(received, gone)
             return None
         trigger = received.trigger
         marked = await self._marks.mark_completion(received.event.request_id, trigger=trigger, at=self._now())

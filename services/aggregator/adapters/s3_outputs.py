@@ -20,7 +20,7 @@ from services.aggregator.adapters.object_sinks import CsvSink, TextSink
 from services.aggregator.adapters.s3_requests import ReadableObjects, S3Requests
 from services.aggregator.adapters.thread_bridge import ThreadBridge
 from services.aggregator.domain.completion import most_frequent_first
-from services.aggregator.domain.merged_rows import ImageOutcome, MergedRow, host_of, is_blank, merged
+from services.aggregator.domain.merged_rows import ImageOutcome, MergedRow, Misaligned, host_of, is_blank, merged
 from services.aggregator.domain.output_csv import OutputTable
 from services.aggregator.domain.result_lines import result_line
 from services.aggregator.request_end import WrittenCsvs
@@ -75,6 +75,7 @@ class S3Outputs:
         self._threads = ThreadPoolExecutor(thread_name_prefix="csv")
 
     async def write(self, request: RequestFile, *, with_failures: bool) -> WrittenCsvs:
+        """Raises `RequestGone` and `RequestDamaged`: then nothing is written."""
         async with AsyncExitStack() as opened:
             bridge = ThreadBridge()
             # Opened first, it is closed last: where it lies, the CSVs do.
@@ -86,10 +87,17 @@ class S3Outputs:
             if with_failures:
                 key = object_keys.failures_csv(request.request_id)
                 failures = await self._open(opened, key, request.csv, bridge)
-            hosts = await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._write_rows, request, bridge, Sinks(output, failures, results)
-            )
+            hosts = await self._written(request, bridge, Sinks(output, failures, results))
         return WrittenCsvs(output.sha256, failures.sha256 if failures else None, hosts)
+
+    async def _written(self, request: RequestFile, bridge: ThreadBridge, sinks: Sinks) -> dict[str, int]:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, self._write_rows, request, bridge, sinks)
+        except (UnicodeDecodeError, Misaligned) as error:
+            # Ingest has read the input to its end and numbered it: it was another file then, or another manifest.
+            key = object_keys.input_csv(request.request_id)
+            raise self._requests.damaged(request.request_id, key, why=str(error)) from error
 
     async def _open(self, opened: AsyncExitStack, key: str, shape: CsvShape, bridge: ThreadBridge) -> CsvSink:
         written = written_as(shape)
@@ -129,7 +137,11 @@ class S3Outputs:
 
     async def _manifest(self, request: RequestFile) -> AsyncIterator[Sequence[ManifestImage]]:
         for chunk in range(request.chunks_total):
-            yield await self._requests.manifest(request.request_id, chunk)
+            images = await self._requests.manifest(request.request_id, chunk)
+            if len(images) != request.images_in_chunk(chunk):
+                key = object_keys.manifest_chunk(request.request_id, chunk)
+                raise self._requests.damaged(request.request_id, key, why=f"has {len(images)} images")
+            yield images
 
     async def _outcomes(self, request_id: RequestId) -> AsyncIterator[Sequence[ImageOutcome]]:
         index = -1

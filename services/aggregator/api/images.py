@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.aggregator.api.image_answer import ImageList, image_result
 from services.aggregator.api.parameters import INVALID_PARAMETERS
 from services.aggregator.api.statuses import Statuses
+from services.aggregator.known_requests import RequestDamaged, RequestGone
 from shared.events import Outcome
 from shared.http.callers import NO_KEY, UNKNOWN_REQUEST, Auth, caller, known_form, unknown_request
 from shared.http.documented_problems import problem_answers
 from shared.ids import Owner, RequestId
 from shared.image_errors import ImageErrorCode
-from shared.object_store import ObjectMissing
 from shared.picture_urls import PictureUrls
 from shared.request_files import ManifestImage
 
@@ -79,8 +79,10 @@ class ImagePages:
 
         try:
             read_chunks = await asyncio.gather(*(read(chunk) for chunk in sorted(chunks)))
-        except ObjectMissing as error:
-            raise unknown_request() from error
+        except RequestDamaged:
+            raise
+        except RequestGone as gone:
+            raise unknown_request() from gone
         return {image.index: image for images in read_chunks for image in images}
 
 

@@ -8,16 +8,14 @@ from typing import TypeVar
 from services.aggregator.domain.completion import Tally, TallyLine, tally_of
 from services.aggregator.domain.progress import ChunkProgress, ChunkShape
 from services.aggregator.domain.request_list import ListQuery
-from services.aggregator.known_requests import RequestRow, place_of, row_of
+from services.aggregator.known_requests import RequestDamaged, RequestGone, RequestRow, place_of, row_of
 from services.aggregator.on_image_processed import ChunkId, ChunkRows, Results
 from services.aggregator.request_end import WrittenCsvs
-from shared import object_keys
 from shared.errors import DependencyAway
 from shared.events import EndState, Event, ImageError, ImageProcessed, Outcome, SourceFacts, StoredRendition
 from shared.ids import LOCAL_OWNER, RequestId
 from shared.image_errors import ImageErrorCode
 from shared.kafka.records import Received, Trigger
-from shared.object_store import ObjectMissing
 from shared.request_files import CsvShape, ManifestImage, RequestFile
 from shared.topics import Topic
 from tests.recipes import default_recipe
@@ -117,15 +115,20 @@ class FakeFiles:
 
     def __init__(self, *files: RequestFile) -> None:
         self.files = {file.request_id: file for file in files}
+        self.damaged: set[RequestId] = set()
         self.reads = 0
 
     async def read(self, request_id: RequestId) -> RequestFile | None:
         self.reads += 1
+        if request_id in self.damaged:
+            raise RequestDamaged(request_id)
         return self.files.get(request_id)
 
     async def manifest(self, request_id: RequestId, chunk: int) -> Sequence[ManifestImage]:
+        if request_id in self.damaged:
+            raise RequestDamaged(request_id)
         if request_id not in self.files:
-            raise ObjectMissing(object_keys.manifest_chunk(request_id, chunk))
+            raise RequestGone(request_id)
         return manifest_of(self.files[request_id], chunk)
 
 

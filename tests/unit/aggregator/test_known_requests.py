@@ -13,3 +13,12 @@ async def test_a_request_that_is_pushed_out_of_memory_by_its_batch_is_answered_a
     assert await known.started([OLD]) == {OLD: 4}
     assert await known.started([OLD, NEW]) == {OLD: 4, NEW: 4}
     assert await known.started([OLD, NEW, GONE]) == {OLD: 4, NEW: 4}
+
+
+async def test_results_of_a_damaged_request_are_dropped_and_those_beside_them_are_not() -> None:
+    files = FakeFiles(request_file(request_id=OLD), request_file(request_id=NEW))
+    files.damaged.add(NEW)
+    known = KnownRequests(FakeRequestRows(), files, now=noon)
+    assert await known.started([OLD, NEW]) == {OLD: 4}
+    files.damaged.clear()
+    assert await known.started([OLD, NEW]) == {OLD: 4, NEW: 4}

@@ -1,7 +1,5 @@
 """The end of a request: claimed once, repeatable by the same event only, the same whatever comes late."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from services.aggregator.domain.completion import Places
@@ -15,7 +13,6 @@ from services.aggregator.on_request_completed import OnRequestCompleted
 from services.aggregator.on_request_deleted import OnRequestDeleted
 from services.aggregator.request_end import RequestEnd
 from services.aggregator.request_images import RequestImages
-from shared import object_keys
 from shared.errors import DependencyAway
 from shared.events import (
     CancelRequested,
@@ -26,8 +23,7 @@ from shared.events import (
     RequestDeleted,
 )
 from shared.ids import LOCAL_OWNER, RequestId
-from shared.object_store import ObjectMissing
-from shared.request_files import ManifestImage, RequestFile
+from shared.request_files import RequestFile
 from tests.unit.aggregator.fakes import (
     NOON,
     REQUEST,
@@ -211,14 +207,20 @@ async def test_what_the_manifest_says_comes_with_the_chunks_and_the_rest_with_th
     assert sorted(index for _, index in stage.results.images) == list(range(8))
 
 
-async def test_a_manifest_that_is_lost_although_its_request_is_there_is_no_deletion() -> None:
-    class LossyFiles(FakeFiles):
-        async def manifest(self, request_id: RequestId, chunk: int) -> Sequence[ManifestImage]:
-            raise ObjectMissing(object_keys.manifest_chunk(request_id, chunk))
-
-    known = KnownRequests(FakeRequestRows(), LossyFiles(request_file()), now=noon)
-    with pytest.raises(ObjectMissing):
-        await known.manifest(REQUEST, 0)
+@pytest.mark.parametrize("has_row", [True, False], ids=["known", "unknown"])
+async def test_events_of_a_damaged_request_are_passed_over_and_end_nothing_else(has_row: bool) -> None:
+    stage = Stage()
+    if has_row:
+        await stage.known.row(REQUEST)
+    stage.files.damaged.add(REQUEST)
+    for answer in (
+        stage.on_request_accepted(received(stage.file.accepted())),
+        stage.on_chunk_completed(received(chunk_completed(0))),
+        stage.on_cancel_requested(received(CANCEL, 1)),
+        stage.on_deadline_passed(received(DEADLINE, 2)),
+    ):
+        await answer
+    assert stage.assembled() == []
 
 
 async def complete(stage: Stage) -> RequestAssembled:

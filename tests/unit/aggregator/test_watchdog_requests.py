@@ -8,11 +8,11 @@ import pytest
 
 from services.aggregator.barrier import ASSEMBLER, NEWCOMERS, PLANNER, PROCESSORS, RETRYING_PROCESSORS, STREAM
 from services.aggregator.domain.standstill import LONGEST_SILENCE
+from services.aggregator.known_requests import RequestDamaged
 from services.aggregator.lost_images import MOST_REPUBLISHED
 from shared.errors import DependencyAway
 from shared.events import ChunkAdvanced, ChunkCompleted, ImageProcessed, ImageRequested, RequestAccepted
 from shared.ids import RequestId
-from shared.object_store import ObjectMissing
 from shared.request_files import ManifestImage, RequestFile
 from shared.topics import IMAGES_REQUESTED_BULK
 from tests.unit.aggregator.fakes import FakeFiles, request_file
@@ -233,10 +233,10 @@ async def test_a_request_that_was_deleted_meanwhile_is_left_alone() -> None:
 
 
 class HoledFiles(FakeFiles):
-    """The manifest is missing, and `request.json` is not."""
+    """The manifest is damaged, and `request.json` is not."""
 
     async def manifest(self, request_id: RequestId, chunk: int) -> Sequence[ManifestImage]:
-        raise ObjectMissing(f"{request_id}/{chunk}")
+        raise RequestDamaged(request_id)
 
 
 async def test_a_damaged_request_does_not_keep_others_from_being_looked_after() -> None:
