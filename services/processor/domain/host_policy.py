@@ -1,14 +1,19 @@
 """Which source hosts are left alone for now, and until when.
 
-Two reasons: a host asked for it with `Retry-After`, or its circuit is open. A circuit opens when a host has failed in a
-row, with no other answer in between, both often and for some time. In most catalogues all pictures are on one host, and
-some of its URLs fail while others work: any answer in between (a picture, a 404, a 429) ends the row, so these never
-open it. A share of failures would need many answers to be sure, and would still mix both up. The time it must last is
-longer than the first retries take, so that a host which fails twice for each URL has given its first picture by then;
-and it is shorter than all retries, so that images of a host that has gone keep their last attempt for its return.
+Two reasons: a host asked for it, or its circuit is open. A host that asks with `Retry-After` is left alone until then;
+without, for a short time that doubles whenever it asks again, up to a bound, until it answers otherwise.
+
+A circuit opens when a host has failed in a row, with no other answer in between, both often and for some time. In most
+catalogues all pictures are on one host, and some of its URLs fail while others work: any answer in between (a picture,
+a 404, a 429) ends the row, so these never open it. A share of failures would need many answers to be sure, and would
+still mix both up. The time it must last is longer than the first retries take, so that a host which fails twice for
+each URL has given its first picture by then; and it is shorter than all retries, so that images of a host that has gone
+keep their last attempt for its return.
 
 An open circuit lets one image ask when its time is over. Each such failure doubles the time, up to a bound; the first
-answer closes it. So images wait at most that bound longer than the host does.
+answer closes it. An image that comes meanwhile is deferred by the longest tier that this time holds, and not by what is
+left of it: that would be many short tiers, a record in each. So images wait at most twice that bound longer than the
+host does.
 """
 
 from collections import OrderedDict
@@ -17,12 +22,21 @@ from enum import Enum, auto
 from typing import Final
 
 from shared.errors import Permanent, Transient
+from shared.topics import IMAGES_RETRY
 
 _HOSTS_FAULT: Final = frozenset({"connect_error", "dns_error", "tls_error", "timeout", "http_5xx"})
 # Judged before anybody is asked.
 _NOT_ASKED: Final = frozenset({"invalid_url", "blocked_address", "blocked_port"})
 _OPEN: Final = "The server has failed again and again, so it is left alone for a while."
 _QUIET: Final = "The server has asked to be left alone for a while."
+_TIERS: Final = tuple(tier.delay.total_seconds() for tier in IMAGES_RETRY)
+
+
+class LeftAlone(Transient):
+    """The host was not asked. It defers."""
+
+    def __init__(self, code: str, message: str, *, seconds: float) -> None:
+        super().__init__(code, message, retry_after_seconds=seconds, defers=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,8 @@ class HostLimits:
     forgotten_seconds: float = 60.0
     first_open_seconds: float = 1.0
     longest_open_seconds: float = 30.0
+    first_quiet_seconds: float = 1.0
+    longest_unnamed_quiet_seconds: float = 30.0
     longest_quiet_seconds: float = 3600.0
     hosts: int = 4096
 
@@ -58,6 +74,8 @@ class Asking:
 @dataclass(slots=True)
 class _Host:
     quiet_until: float = 0.0
+    quiet_seconds: float = 0.0
+    refused_at: float = 0.0
     failures: int = 0
     failing_since: float = 0.0
     failed_at: float = 0.0
@@ -87,16 +105,15 @@ class HostPolicy:
         self._hosts: OrderedDict[str, _Host] = OrderedDict()
 
     def ask(self, host: str, now: float) -> Asking:
-        """Allow to ask `host`, or raise a `Transient` that defers until it may be worth it."""
+        """Allow to ask `host`, or raise `LeftAlone` until it may be worth it."""
         known = self._known(host)
         if now < known.quiet_until:
-            raise _later(known.code, _QUIET, known.quiet_until - now)
+            wait = max(known.quiet_until - now, _in_one_tier(known.quiet_seconds))
+            raise LeftAlone(known.code, _QUIET, seconds=wait)
         if not known.is_open:
             return Asking(host, now)
-        if now < known.open_until:
-            raise _later(known.code, _OPEN, known.open_until - now)
-        if known.is_probed:
-            raise _later(known.code, _OPEN, known.open_seconds)
+        if now < known.open_until or known.is_probed:
+            raise LeftAlone(known.code, _OPEN, seconds=_in_one_tier(known.open_seconds))
         known.is_probed = True
         return Asking(host, now, is_probe=True)
 
@@ -109,7 +126,10 @@ class HostPolicy:
             known.is_probed = False
         if verdict is Verdict.ANSWERED:
             known.failures, known.open_seconds = 0, 0.0
-            self._keep_quiet(known, error, now)
+            if isinstance(error, Transient) and error.defers:
+                self._refused(known, asking, error, now)
+            else:
+                known.quiet_seconds = 0.0
         elif verdict is Verdict.FAILED:
             known.code = error.code if error is not None else known.code
             self._failed(known, asking, now)
@@ -131,11 +151,17 @@ class HostPolicy:
     def _open(known: _Host, seconds: float, now: float) -> None:
         known.open_seconds, known.open_until = seconds, now + seconds
 
-    def _keep_quiet(self, known: _Host, error: Permanent | Transient | None, now: float) -> None:
-        if isinstance(error, Transient) and error.defers and error.retry_after_seconds is not None:
-            known.code = error.code
-            quiet = min(error.retry_after_seconds, self._limits.longest_quiet_seconds)
-            known.quiet_until = max(known.quiet_until, now + quiet)
+    def _refused(self, known: _Host, asking: Asking, refusal: Transient, now: float) -> None:
+        if refusal.retry_after_seconds is not None:
+            quiet = min(refusal.retry_after_seconds, self._limits.longest_quiet_seconds)
+        elif asking.began < known.refused_at:
+            # It was asked before the host was left alone: many in flight are refused at once.
+            return
+        else:
+            doubled = max(2 * known.quiet_seconds, self._limits.first_quiet_seconds)
+            quiet = known.quiet_seconds = min(doubled, self._limits.longest_unnamed_quiet_seconds)
+        known.code, known.refused_at = refusal.code, now
+        known.quiet_until = max(known.quiet_until, now + quiet)
 
     def _known(self, host: str) -> _Host:
         known = self._hosts.setdefault(host, _Host())
@@ -145,5 +171,5 @@ class HostPolicy:
         return known
 
 
-def _later(code: str, message: str, seconds: float) -> Transient:
-    return Transient(code, message, retry_after_seconds=seconds, defers=True)
+def _in_one_tier(seconds: float) -> float:
+    return max((delay for delay in _TIERS if delay <= seconds), default=seconds)

@@ -1,8 +1,10 @@
 """Which hosts are left alone, why, and when they are asked again."""
 
+from dataclasses import replace
+
 import pytest
 
-from services.processor.domain.host_policy import Asking, HostLimits, HostPolicy, Verdict, verdict_of
+from services.processor.domain.host_policy import Asking, HostLimits, HostPolicy, LeftAlone, Verdict, verdict_of
 from shared.errors import Permanent, Transient
 
 HOST = "http://shop.example"
@@ -46,7 +48,7 @@ class Shop:
         """How long the host is left alone; 0 when it may be asked."""
         try:
             asking = self.asks(host)
-        except Transient as later:
+        except LeftAlone as later:
             return later.retry_after_seconds or 0.0
         self.policy.ended(asking, Verdict.UNKNOWN, self.now)
         return 0.0
@@ -84,7 +86,7 @@ def test_slow_failures_count_from_their_beginning() -> None:
     assert shop.waits() == 1.0
 
 
-@pytest.mark.parametrize("answer", [None, MISSING, busy(None), Transient("truncated", "Half.")])
+@pytest.mark.parametrize("answer", [None, MISSING, busy(0), Transient("truncated", "Half.")])
 def test_one_answer_among_failures_opens_nothing(answer: Permanent | Transient | None) -> None:
     shop = Shop()
     for _ in range(40):
@@ -195,10 +197,62 @@ def test_an_absurd_time_is_cut() -> None:
     assert shop.waits() == LIMITS.longest_quiet_seconds
 
 
-def test_a_host_that_names_no_time_is_asked_for_other_images() -> None:
+@pytest.mark.parametrize(("bound", "waits"), [(30, 30), (45, 30), (10, 4), (4, 4), (2.5, 2)])
+def test_while_a_circuit_is_open_at_its_bound_each_wait_is_one_tier(bound: float, waits: float) -> None:
+    shop = Shop(replace(LIMITS, longest_open_seconds=bound))
+    shop.opens()
+    for _ in range(7):
+        shop.now += 64
+        shop.gets(DOWN)
+    shop.now += bound - 0.5
+    assert shop.waits() == waits
+    shop.now += 0.5
+    shop.asks()
+    assert shop.waits() == waits, "while one image asks"
+
+
+def test_a_host_that_names_no_time_is_left_alone_for_longer_each_time() -> None:
     shop = Shop()
-    shop.gets(busy(None))
+    waits = []
+    for _ in range(7):
+        shop.gets(busy(None))
+        waits.append(shop.waits())
+        shop.now += waits[-1]
+    assert waits == [1, 2, 4, 8, 16, 30, 30]
+
+
+def test_while_a_host_that_names_no_time_is_left_alone_for_long_each_wait_is_one_tier() -> None:
+    shop = Shop()
+    for _ in range(7):
+        shop.now += 64
+        shop.gets(busy(None))
+    shop.now += 20
+    assert shop.waits() == 30
+    shop.now += 10
     assert shop.waits() == 0
+
+
+def test_many_that_are_refused_at_once_count_as_one() -> None:
+    shop = Shop()
+    for asking in [shop.asks() for _ in range(16)]:
+        shop.now += 0.01
+        shop.ends(asking, busy(None))
+    shop.now += 1
+    assert shop.waits() == 0
+    shop.gets(busy(None))
+    assert shop.waits() == 2
+
+
+@pytest.mark.parametrize("answer", [None, MISSING])
+def test_an_answer_that_is_no_refusal_makes_the_next_wait_short_again(answer: Permanent | None) -> None:
+    shop = Shop()
+    for _ in range(5):
+        shop.now += 64
+        shop.gets(busy(None))
+    shop.now += 64
+    shop.gets(answer)
+    shop.gets(busy(None))
+    assert shop.waits() == 1
 
 
 @pytest.mark.parametrize("code", ["invalid_url", "blocked_address", "blocked_port"])
