@@ -4,7 +4,7 @@ An image that is given up is a dead letter first and a result then. A crash in b
 both twice. The other way round a crash could leave a failed image that no dead letter tells of.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from shared.errors import Permanent, Transient
 from shared.events import Event, ImageRequested
 from shared.kafka.producer import Facts
 from shared.kafka.records import Received
-from shared.kafka.retry_tiers import Reason, tries_of
+from shared.kafka.retry_tiers import NOT_BEFORE, Reason, Tries, tries_of
 from shared.topics import IMAGES_PROCESSED
 
 
@@ -42,7 +42,8 @@ class AnotherTry:
         """Return when the record waits for its next try, or when its end was told."""
         tries, code = tries_of(received.headers), as_image_error(error).code
         failing_for = tries.failing_for(self._now())
-        step = next_step(error, made=tries.made, failing_for=failing_for, patience=self._patience)
+        due_after = _due_after(received.headers, tries)
+        step = next_step(error, made=tries.made, failing_for=failing_for, patience=self._patience, due_after=due_after)
         match step:
             case Retry(after):
                 await self._tiers.retry(received, error, after=after)
@@ -64,3 +65,14 @@ class AnotherTry:
         await self._facts.publish(IMAGES_PROCESSED, result)
         DEAD_LETTERS.labels(result.error.code).inc()
         count(result)
+
+
+def _due_after(headers: Mapping[str, str], tries: Tries) -> timedelta:
+    """How long after its first failure this try was to be made; nothing when the headers do not say."""
+    try:
+        due = datetime.fromisoformat(headers.get(NOT_BEFORE, ""))
+    except ValueError:
+        return timedelta(0)
+    if tries.first_failed_at is None or due.tzinfo is None:
+        return timedelta(0)
+    return due - tries.first_failed_at

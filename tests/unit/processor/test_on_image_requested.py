@@ -2,16 +2,19 @@
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from services.processor.another_try import AnotherTry
+from services.processor.domain.host_policy import LeftAlone
 from services.processor.on_image_requested import OnImageRequested
 from services.processor.suspension import Wakefulness
 from shared.errors import DependencyAway, Permanent, Transient
-from shared.events import ImageError, ImageProcessed, ImageRequested
+from shared.events import ImageError, ImageProcessed, ImageRequested, rfc3339
 from shared.kafka.records import Received
+from shared.kafka.retry_tiers import NOT_BEFORE
 from shared.recipes import Rendition
 from shared.topics import IMAGES_PROCESSED
 from tests.unit.processor.fakes import (
@@ -139,6 +142,25 @@ async def test_a_source_that_wants_to_be_left_alone_is_while_patience_lasts() ->
         ("defer", "http_429", timedelta(seconds=7)),
     ]
     assert house.facts.published == []
+
+
+async def test_one_that_nobody_tried_in_time_is_deferred_once_more_while_its_host_is_left_alone() -> None:
+    house = House({URL: LeftAlone("http_429", "Left alone.", seconds=20)})
+    late = requested(attempts_made=1, first_failed_at=NOON - 2 * PATIENCE)
+    due = {NOT_BEFORE: rfc3339(NOON - 2 * PATIENCE + timedelta(seconds=90))}
+    await house.handler(replace(late, headers={**late.headers, **due}))
+    assert house.tiers.steps == [("defer", "http_429", timedelta(seconds=20))]
+    due = {NOT_BEFORE: rfc3339(NOON)}
+    await house.handler(replace(late, headers={**late.headers, **due}))
+    assert [step for step, *_ in house.tiers.steps] == ["defer", "give up"]
+
+
+@pytest.mark.parametrize("due", ["soon", "", "2027-01-01T12:00:00"])
+async def test_a_record_that_does_not_say_when_it_was_due_is_deferred_all_the_same(due: str) -> None:
+    house = House({URL: LeftAlone("http_429", "Left alone.", seconds=20)})
+    late = requested(attempts_made=1, first_failed_at=NOON - 2 * PATIENCE)
+    await house.handler(replace(late, headers={**late.headers, NOT_BEFORE: due}))
+    assert [step for step, *_ in house.tiers.steps] == ["defer"]
 
 
 async def test_patience_ends_in_a_dead_letter_and_a_result_with_the_attempts_that_were_made() -> None:

@@ -4,11 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from services.processor.domain.host_policy import LeftAlone
 from services.processor.domain.retry_policy import BACKOFF, Defer, GiveUp, NextStep, Retry, next_step
 from shared.errors import Transient
 
 HOUR = timedelta(hours=1)
 NOW = timedelta(0)
+LEFT_ALONE = LeftAlone("http_503", "Left alone.", seconds=7)
 RESET = Transient("connect_error", "Reset.")
 
 
@@ -16,8 +18,15 @@ def busy(retry_after: float | None = None) -> Transient:
     return Transient("http_503", "Busy.", retry_after_seconds=retry_after, defers=True)
 
 
-def step(error: Transient, *, made: int = 0, failing_for: timedelta = NOW, patience: timedelta = HOUR) -> NextStep:
-    return next_step(error, made=made, failing_for=failing_for, patience=patience)
+def step(
+    error: Transient,
+    *,
+    made: int = 0,
+    failing_for: timedelta = NOW,
+    patience: timedelta = HOUR,
+    due_after: timedelta = NOW,
+) -> NextStep:
+    return next_step(error, made=made, failing_for=failing_for, patience=patience, due_after=due_after)
 
 
 def test_three_retries_follow_the_first_try_after_one_two_and_four_seconds() -> None:
@@ -53,3 +62,20 @@ def test_without_patience_left_it_is_given_up(made: int) -> None:
 
 def test_deferrals_do_not_end_with_the_attempts() -> None:
     assert step(busy(7), made=3) == Defer(timedelta(seconds=7))
+
+
+@pytest.mark.parametrize("due_after", [timedelta(minutes=2), HOUR, HOUR + timedelta(milliseconds=5)])
+def test_one_that_comes_when_patience_is_over_and_whose_host_is_not_asked_has_one_more_chance(
+    due_after: timedelta,
+) -> None:
+    late = step(LEFT_ALONE, failing_for=3 * HOUR, due_after=due_after)
+    assert late == Defer(timedelta(seconds=7))
+    assert step(LEFT_ALONE, failing_for=3 * HOUR + timedelta(seconds=8), due_after=3 * HOUR) == GiveUp()
+
+
+def test_one_that_comes_when_patience_is_over_and_whose_host_refuses_it_is_given_up() -> None:
+    assert step(busy(7), failing_for=3 * HOUR, due_after=timedelta(minutes=2)) == GiveUp()
+
+
+def test_without_any_patience_there_is_no_chance_more() -> None:
+    assert step(LEFT_ALONE, patience=NOW) == GiveUp()
