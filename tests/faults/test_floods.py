@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import aiokafka
 import pytest
+import pytest_asyncio
 
 from services.aggregator.adapters.kafka_completions import CompletionPublisher
 from shared.events import RequestAssembled, RequestCompleted
@@ -17,12 +18,13 @@ from tests.integration.aggregator_place import Place, place_on
 from tests.ports import free_port
 from tests.stack import StackForTests
 
-pytestmark = pytest.mark.stack
+# One place for both: neither reads what floods the other.
+pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
 
 FLOOD = 60
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def place(stack: StackForTests) -> AsyncIterator[Place]:
     async with place_on(stack) as found:
         yield found
