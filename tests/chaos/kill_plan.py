@@ -19,7 +19,7 @@ ENDS_IN_A_ROW: Final = 3
 CALM_SECONDS: Final = 35.0
 # A picture whose codec process died twice is rightly given up.
 CODEC_CALM_SECONDS: Final = 12.0
-PART_CALM_SECONDS: Final = 15.0
+PART_CALM_SECONDS: Final = 40.0
 PAUSED_AT_ONCE: Final = 2
 # On a slow machine a process takes long to come back. When all are dead all the time, nothing is shown.
 UNREADY_AT_ONCE: Final = 4

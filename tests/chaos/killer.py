@@ -18,13 +18,15 @@ from tests.chaos.victims import crowd
 
 STEP_SECONDS: Final = 0.2
 CALMER: Final = 3.0
+HASTIEST: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """So many kills in so many seconds, evenly but for chance. When kills fall behind, the pauses get shorter.
 
-    When there were enough and images are still to come, they get longer.
+    Not much shorter: when all is dead all the time, nothing happens that could go wrong. When there were enough kills
+    and images are still to come, pauses get longer.
     """
 
     kills: int
@@ -34,7 +36,7 @@ class Pace:
         """Seconds until the next act."""
         mean = self.seconds / max(1, self.kills) * (1 if done < self.kills else CALMER)
         late = elapsed / self.seconds * self.kills - done
-        return random.uniform(0.3, 1.7) * mean / (1.0 + max(0.0, late))
+        return random.uniform(0.3, 1.7) * mean / min(1.0 + max(0.0, late), HASTIEST)
 
 
 class Killer:
