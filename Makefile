@@ -28,8 +28,9 @@ down:  ## stop them; data stays
 
 ##@ Work on it
 .PHONY: test test-fast lint format docs lock
+# Most of what these tests do is wait, for sessions, timeouts and restarts: two files at a time share the machine well.
 test: $(DEVELOPMENT)  ## run all tests, on a real Kafka, Postgres and S3
-	@$(PY) -m pytest
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile
 
 test-fast: $(DEVELOPMENT)  ## run the tests that need no stack
 	@$(PY) -m pytest $(FAST_TESTS)
