@@ -1,15 +1,17 @@
 """From a noted upload to an accepted request: what every way of making a request has in common.
 
 Until the commit nothing is accepted. The upload's row comes first, so that whatever a crash leaves behind is found.
+The row is leased: after a crash its key is free as soon as the lease has ended, and who lost it commits nothing.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
-from services.ingest.csv_upload import Agreed, Announcements, Notes, Submitter, Upload, Uploads, UploadTooSlow
+from services.ingest.csv_upload import Agreed, Announcements, Lease, Notes, Submitter, Upload, Uploads, UploadTooSlow
+from services.ingest.upload_lease import LEASE, LeaseKeeper
 from shared.errors import DependencyAway
 from shared.ids import RequestId
 from shared.request_files import RequestFile
@@ -17,9 +19,6 @@ from shared.request_files import RequestFile
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-# An upload is swept only when it can no longer be committed: its commit has this long after the upload's time.
-COMMIT_GRACE: Final = timedelta(minutes=3)
 
 
 class Accepted(NamedTuple):
@@ -45,30 +44,35 @@ class Acceptance:
         *,
         timeout: timedelta,
         now: Callable[[], datetime],
+        lease: timedelta = LEASE,
     ) -> None:
         self._uploads = uploads
         self._objects = objects
         self._announcements = announcements
         self._timeout = timeout
         self._now = now
+        self._keeper = LeaseKeeper(uploads, length=lease, now=now)
 
-    async def begin(self, request_id: RequestId, submitter: Submitter) -> Upload | Agreed:
+    async def begin(self, request_id: RequestId, submitter: Submitter) -> Lease | Agreed:
         """Note an upload under a name of its own, or return what its key stands for. Raises `KeyInUse`."""
-        upload = self._upload(request_id, submitter)
-        return await self._uploads.begin(upload, self._now()) or upload
+        return await self._uploads.begin(self._upload(request_id, submitter), self._now())
 
-    async def take(self, request_id: RequestId, submitter: Submitter) -> Upload | None:
+    async def take(self, request_id: RequestId, submitter: Submitter) -> Lease | None:
         """Note an upload under a name that others may have begun, too; None when it is a request, or was."""
-        upload = self._upload(request_id, submitter)
-        return upload if await self._uploads.take(upload) else None
+        return await self._uploads.take(self._upload(request_id, submitter))
 
-    async def stored(self, upload: Upload, work: Awaitable[T]) -> T:
-        """What `work` returns; when it raises or takes too long, what it wrote is removed."""
+    async def stored(self, lease: Lease, work: Awaitable[T]) -> T:
+        """What `work` returns; when it raises, takes too long or loses its lease, what it wrote is removed."""
         try:
-            return await self.in_time(work)
+            return await self.kept(lease, work)
         except BaseException:
-            await self.discard(upload)
+            await self.discard(lease)
             raise
+
+    async def kept(self, lease: Lease, work: Awaitable[T]) -> T:
+        """What `work` returns, with the lease renewed beside it; raises `UploadTooSlow`, `UploadLost`."""
+        async with self._keeper.keeping(lease):
+            return await self.in_time(work)
 
     async def in_time(self, work: Awaitable[T]) -> T:
         """What `work` returns; raises `UploadTooSlow`."""
@@ -80,35 +84,36 @@ class Acceptance:
                 raise UploadTooSlow from error
             raise
 
-    async def commit(self, agreed: Agreed, submitter: Submitter) -> Accepted:
-        """Accept what is stored."""
+    async def commit(self, agreed: Agreed, lease: Lease) -> Accepted:
+        """Accept what is stored. Raises `UploadLost` when something of it may be gone, `KeyInUse`."""
         request = agreed.request
         try:
-            await self._uploads.accept(agreed, submitter)
+            await self._uploads.accept(agreed, lease)
         except BaseException:
             # Whether it was committed may be unknown, so the objects stay until the sweeper can tell.
-            await self.leave_to_sweeper(request.request_id)
+            await self.leave_to_sweeper(lease)
             raise
         log.info("request accepted", extra={"request_id": request.request_id, "images": request.images_total})
         self._announcements.announce_soon(request)
         return Accepted(request, agreed.notes, replayed=False)
 
-    async def discard(self, upload: Upload) -> None:
-        """Remove what the upload wrote; what cannot be removed now is left to the sweeper."""
-        request_id = upload.request_id
+    async def discard(self, lease: Lease) -> None:
+        """Remove what an upload under a name of its own wrote; what cannot be removed now is left to the sweeper."""
+        request_id = lease.request_id
         try:
             await self._objects.remove(request_id)
             await self._uploads.forget(request_id)
         except DependencyAway as away:
             log.warning("upload not cleaned up yet", extra={"request_id": request_id, "reason": str(away)})
-            await self.leave_to_sweeper(request_id)
+            await self.leave_to_sweeper(lease)
 
-    async def leave_to_sweeper(self, request_id: RequestId) -> None:
+    async def leave_to_sweeper(self, lease: Lease) -> None:
         """Give an upload up, unless it has become a request."""
         try:
-            await self._uploads.expire(request_id)
+            await self._uploads.give_up(lease)
         except DependencyAway as away:
-            log.warning("upload is swept when its time is over", extra={"request_id": request_id, "reason": str(away)})
+            fields = {"request_id": lease.request_id, "reason": str(away)}
+            log.warning("upload is swept when its lease is over", extra=fields)
 
     def _upload(self, request_id: RequestId, submitter: Submitter) -> Upload:
-        return Upload(request_id, submitter, self._now() + self._timeout + COMMIT_GRACE)
+        return Upload(request_id, submitter, self._keeper.end())

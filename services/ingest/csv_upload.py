@@ -28,6 +28,10 @@ class UploadTooSlow(SubmissionRefused):
     """The upload took longer than it may. Send it again over a faster connection, or split the file."""
 
 
+class UploadLost(SubmissionRefused):
+    """The upload stood still for too long, so its place was given away. Send it again, under the same key."""
+
+
 class TooManyUploads(SubmissionRefused):
     """This process receives as many uploads as it may. Try again shortly."""
 
@@ -48,11 +52,22 @@ class Submitter(NamedTuple):
 
 
 class Upload(NamedTuple):
-    """An upload that is being received under a name of its own."""
+    """An upload that is to be received, and how long its name and its key are reserved at first."""
 
     request_id: RequestId
     submitter: Submitter
     expires_at: datetime
+
+
+class Lease(NamedTuple):
+    """The right to store an upload and to commit it. What has been stored under it is there until it is lost.
+
+    When its time is over it can be lost: to another upload with the same key, or to the sweeper. Lost is for good.
+    """
+
+    request_id: RequestId
+    submitter: Submitter
+    token: str
 
 
 class Notes(NamedTuple):
@@ -90,24 +105,28 @@ class UploadBody(Protocol):
 class Uploads(Protocol):
     """What Postgres knows of uploads and requests."""
 
-    async def begin(self, upload: Upload, now: datetime) -> Agreed | None:
+    async def begin(self, upload: Upload, now: datetime) -> Lease | Agreed:
         """Note the upload and reserve its key, or return what the key stands for. Raises `KeyInUse`."""
         ...
 
-    async def take(self, upload: Upload) -> bool:
-        """Note the upload, or have it begin anew; False when there is a request of its name, or was."""
+    async def take(self, upload: Upload) -> Lease | None:
+        """Note the upload, or share the lease that it has; None when there is a request of its name, or was."""
         ...
 
-    async def accept(self, agreed: Agreed, submitter: Submitter) -> None:
-        """Turn the upload into a request, in one transaction. Raises `KeyInUse`, or `UploadTooSlow` if it expired."""
+    async def renew(self, lease: Lease, until: datetime) -> bool:
+        """Put off the end of a lease; False when it was lost."""
+        ...
+
+    async def accept(self, agreed: Agreed, lease: Lease) -> None:
+        """Turn the upload into a request, in one transaction. Raises `KeyInUse`, or `UploadLost`."""
         ...
 
     async def forget(self, request_id: RequestId) -> None:
         """The upload ended without a request, and its objects are gone."""
         ...
 
-    async def expire(self, request_id: RequestId) -> None:
-        """Leave the upload to the sweeper, unless it has become a request."""
+    async def give_up(self, lease: Lease) -> None:
+        """Leave what was stored under the lease to the sweeper, unless it has become a request, or is another's."""
         ...
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from services.ingest.acceptance import Accepted
-from services.ingest.csv_upload import UploadTooSlow
+from services.ingest.csv_upload import UploadLost, UploadTooSlow
 from services.ingest.retry_request import RetryRefused
 from shared.events import RetryRequested
 from shared.ids import Owner, RequestId
@@ -16,7 +16,7 @@ from shared.kafka.records import Received
 
 log = logging.getLogger(__name__)
 
-# A retry that is too slow so often is too large for this deployment; whoever needs it can ask for it over HTTP.
+# A retry that fails so often is too large for this deployment; whoever needs it can ask for it over HTTP.
 ROUNDS: Final = 3
 
 
@@ -24,7 +24,10 @@ class Retry(Protocol):
     async def once(
         self, request_id: RequestId, owner: Owner, *, named: RequestId, accepted_at: datetime
     ) -> Accepted | None:
-        """Accept a retry of this very name; None when there is one, or was. Raises `RetryRefused`, `UploadTooSlow`."""
+        """Accept a retry of this very name; None when there is one, or was.
+
+        Raises `RetryRefused`, `UploadTooSlow`, `UploadLost`.
+        """
         ...
 
 
@@ -36,7 +39,7 @@ class OnRetryRequested:
         event = received.event
         try:
             accepted = await self._in_rounds(event, accepted_at=_time_of(received))
-        except (RetryRefused, UploadTooSlow) as refusal:
+        except (RetryRefused, UploadTooSlow, UploadLost) as refusal:
             fields = {"request_id": event.request_id, "retry": event.retry_id, "reason": type(refusal).__doc__}
             log.warning("retry passed over", extra=fields)
             return
@@ -50,7 +53,7 @@ class OnRetryRequested:
                 return await self._retry.once(
                     event.request_id, event.owner, named=event.retry_id, accepted_at=accepted_at
                 )
-            except UploadTooSlow:
+            except (UploadTooSlow, UploadLost):
                 log.info("retry begins anew", extra={"request_id": event.request_id, "retry": event.retry_id})
         return await self._retry.once(event.request_id, event.owner, named=event.retry_id, accepted_at=accepted_at)
 

@@ -15,6 +15,7 @@ from services.ingest.csv_upload import (
     SubmissionRefused,
     Submitter,
     TooManyUploads,
+    UploadLost,
     UploadTooSlow,
 )
 from services.ingest.domain.request_terms import Limits, retry_file
@@ -119,7 +120,7 @@ class RetryRequest:
         """Accept a retry of this very name; None when there is one, or was. What a crash began is begun anew.
 
         It waits for its place. Whoever else works at the same name and the same `accepted_at` writes the same, so
-        nothing is removed here when it goes wrong. Raises `UploadTooSlow`, too, when another process was quicker.
+        nothing is removed here when it goes wrong. Raises `UploadLost` when another process was quicker.
         """
         async with self._places:
             return await self._once(request_id, Submitter(owner, None), named=named, accepted_at=accepted_at)
@@ -127,14 +128,14 @@ class RetryRequest:
     async def _once(
         self, request_id: RequestId, submitter: Submitter, *, named: RequestId, accepted_at: datetime
     ) -> Accepted | None:
-        upload = await self._acceptance.take(named, submitter)
-        if upload is None:
+        lease = await self._acceptance.take(named, submitter)
+        if lease is None:
             return None
         try:
             work = self._agreed(request_id, submitter.owner, named, accepted_at=accepted_at)
-            return await self._acceptance.commit(await self._acceptance.in_time(work), submitter)
-        except RetryRefused:
-            await self._acceptance.leave_to_sweeper(named)
+            return await self._acceptance.commit(await self._acceptance.kept(lease, work), lease)
+        except (RetryRefused, UploadLost):
+            await self._acceptance.leave_to_sweeper(lease)
             raise
 
     async def _retry(self, request_id: RequestId, submitter: Submitter) -> Accepted:
@@ -144,7 +145,7 @@ class RetryRequest:
                 raise KeyMismatch
             return Accepted(begun.request, begun.notes, replayed=True)
         agreed = await self._acceptance.stored(begun, self._agreed(request_id, submitter.owner, begun.request_id))
-        return await self._acceptance.commit(agreed, submitter)
+        return await self._acceptance.commit(agreed, begun)
 
     async def _agreed(
         self, request_id: RequestId, owner: Owner, named: RequestId, *, accepted_at: datetime | None = None

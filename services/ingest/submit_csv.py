@@ -9,10 +9,10 @@ from services.ingest.csv_upload import (
     Agreed,
     Announcements,
     KeyMismatch,
+    Lease,
     Notes,
     Submitter,
     TooManyUploads,
-    Upload,
     UploadBody,
     UploadObjects,
     Uploads,
@@ -84,15 +84,15 @@ class SubmitCsv:
         if isinstance(stored, DryRun):
             await self._acceptance.discard(begun)
             return stored
-        return await self._acceptance.commit(stored, submitter)
+        return await self._acceptance.commit(stored, begun)
 
-    async def _store(self, upload: Upload, body: UploadBody) -> Agreed | DryRun:
-        received = await receive_csv(body, self._new_intake, objects=self._objects, request_id=upload.request_id)
+    async def _store(self, lease: Lease, body: UploadBody) -> Agreed | DryRun:
+        received = await receive_csv(body, self._new_intake, objects=self._objects, request_id=lease.request_id)
         if received.options.dry_run:
             return _dry_run(received)
         request = request_file(
-            upload.request_id,
-            upload.submitter.owner,
+            lease.request_id,
+            lease.submitter.owner,
             intake=received.intake,
             options=received.options,
             recipe=self._terms.recipes.recipe(received.options),

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 BATCH: Final = 50
 # The announcement beside the answer comes first; sooner than this the sweeper would only repeat it.
 PATIENCE: Final = timedelta(seconds=5)
+# A lease that has ended is left alone this long: who holds it may come back, and Postgres may have been away.
+LEASE_PATIENCE: Final = timedelta(minutes=3)
 # A deletion is at work this long; later it counts as interrupted.
 DELETION_PATIENCE: Final = timedelta(seconds=30)
 
@@ -48,7 +50,10 @@ class UnsaidCancellations(Protocol):
 
 
 class AbandonedUploads(Protocol):
-    """As above, for uploads whose time is over. What is a request is not among them: its row is only dropped."""
+    """As above, for uploads whose lease was lost or given up, or ended before a moment: then it is lost.
+
+    What is a request is not among them: its row is only dropped.
+    """
 
     def abandoned(
         self, expired_before: datetime, *, limit: int
@@ -112,7 +117,7 @@ class Sweeper:
 
     async def remove_abandoned(self) -> int:
         """Remove the objects of uploads that never became a request; return how many there were."""
-        async with self._uploads.abandoned(self._now(), limit=BATCH) as request_ids:
+        async with self._uploads.abandoned(self._now() - LEASE_PATIENCE, limit=BATCH) as request_ids:
             for request_id in request_ids:
                 await self._objects.remove(request_id)
                 log.info("abandoned upload removed", extra={"request_id": request_id})

@@ -12,7 +12,7 @@ from deploy.migrate import migrate
 from services.ingest.adapters.postgres_requests import PostgresRequests
 from services.ingest.adapters.postgres_uploads import PostgresUploads
 from services.ingest.cancel_request import Cancellation
-from services.ingest.csv_upload import Agreed, KeyInUse, Notes, Submitter, Upload, UploadTooSlow
+from services.ingest.csv_upload import Agreed, KeyInUse, Lease, Notes, Submitter, Upload, UploadLost
 from services.ingest.delete_request import DeletedRequest, DoomedRequest
 from services.ingest.domain.findings import Finding
 from services.ingest.retry_request import Original
@@ -27,6 +27,7 @@ from tests.unit.ingest.fakes import NOON, RequestsInMemory, agreed
 from tests.waiting import until
 
 LATER = NOON + timedelta(minutes=5)
+AFTER = LATER + timedelta(seconds=1)
 NOTES = Notes((Finding(2, 3, "Image URLs", "invalid_url", "é"),), warnings_total=1, carried_over=4)
 FIRST, SECOND = Trigger("requests.accepted.v1", 0, 1), Trigger("requests.accepted.v1", 0, 2)
 
@@ -78,10 +79,28 @@ def request_named(request_id: RequestId) -> RequestFile:
 async def accepted(rows: Rows, key: str | None = None) -> RequestFile:
     submitter = Submitter(LOCAL_OWNER, key)
     upload = Upload(new_id(), submitter, LATER)
-    assert await rows.begin(upload, NOON) is None
     request = request_named(upload.request_id)
-    await rows.accept(Agreed(request, b"print", NOTES), submitter)
+    await rows.accept(Agreed(request, b"print", NOTES), await begun(rows, upload))
     return request
+
+
+async def begun(rows: Rows, upload: Upload, now: datetime = NOON) -> Lease:
+    lease = await rows.begin(upload, now)
+    assert isinstance(lease, Lease)
+    return lease
+
+
+async def taken(rows: Rows, upload: Upload) -> Lease:
+    lease = await rows.take(upload)
+    assert lease is not None
+    return lease
+
+
+async def cannot_be_accepted(rows: Rows, lease: Lease) -> None:
+    """Neither can it be renewed."""
+    assert not await rows.renew(lease, LATER)
+    with pytest.raises(UploadLost):
+        await rows.accept(Agreed(request_named(lease.request_id), b"print", NOTES), lease)
 
 
 async def test_an_accepted_request_is_found_as_it_was_agreed(rows: Rows) -> None:
@@ -94,7 +113,7 @@ async def test_a_key_stands_for_its_request_and_its_owner_alone(rows: Rows) -> N
     request = await accepted(rows, "key")
     again = Upload(new_id(), Submitter(LOCAL_OWNER, "key"), LATER)
     assert await rows.begin(again, NOON) == Agreed(request, b"print", NOTES)
-    assert await rows.begin(Upload(new_id(), Submitter(Owner("other"), "key"), LATER), NOON) is None
+    await begun(rows, Upload(new_id(), Submitter(Owner("other"), "key"), LATER))
 
 
 async def test_a_key_is_reserved_while_its_upload_runs_and_not_longer(rows: Rows) -> None:
@@ -105,31 +124,70 @@ async def test_a_key_is_reserved_while_its_upload_runs_and_not_longer(rows: Rows
         await rows.begin(Upload(new_id(), keyed, LATER), NOON)
     await rows.forget(first.request_id)
     second = Upload(new_id(), keyed, LATER)
-    assert await rows.begin(second, NOON) is None
-    await rows.expire(second.request_id)
-    third = Upload(new_id(), keyed, LATER)
-    assert await rows.begin(third, NOON) is None
-    assert await rows.begin(Upload(new_id(), keyed, LATER), LATER + timedelta(seconds=1)) is None
+    await rows.give_up(await begun(rows, second))
+    third = await begun(rows, Upload(new_id(), keyed, LATER))
+    last = await begun(rows, Upload(new_id(), keyed, AFTER), AFTER)
+    await cannot_be_accepted(rows, third)
+    async with rows.abandoned(NOON, limit=10) as request_ids:
+        assert set(request_ids) == {second.request_id, third.request_id}
+    await rows.accept(Agreed(request_named(last.request_id), b"print", NOTES), last)
+
+
+async def test_a_lease_that_was_renewed_keeps_its_key(rows: Rows) -> None:
+    keyed = Submitter(LOCAL_OWNER, "key")
+    lease = await begun(rows, Upload(new_id(), keyed, NOON))
+    assert await rows.renew(lease, AFTER)
+    with pytest.raises(KeyInUse):
+        await rows.begin(Upload(new_id(), keyed, AFTER), LATER)
+    await rows.accept(Agreed(request_named(lease.request_id), b"print", NOTES), lease)
+    assert not await rows.renew(lease, AFTER)
+
+
+async def test_a_lease_that_has_ended_is_renewed_and_accepted_as_long_as_nobody_has_taken_it(rows: Rows) -> None:
+    lease = await begun(rows, Upload(new_id(), Submitter(LOCAL_OWNER, "key"), NOON))
+    async with rows.abandoned(NOON, limit=10) as request_ids:
+        assert list(request_ids) == []
+    assert await rows.renew(lease, LATER)
+    await rows.accept(Agreed(request_named(lease.request_id), b"print", NOTES), lease)
 
 
 async def test_uploads_without_a_key_do_not_meet(rows: Rows) -> None:
     for _ in range(2):
-        assert await rows.begin(Upload(new_id(), Submitter(LOCAL_OWNER, None), LATER), NOON) is None
+        await begun(rows, Upload(new_id(), Submitter(LOCAL_OWNER, None), LATER))
 
 
 async def test_an_upload_that_was_swept_cannot_be_accepted(rows: Rows) -> None:
+    lease = await begun(rows, Upload(new_id(), Submitter(LOCAL_OWNER, None), LATER))
+    async with rows.abandoned(AFTER, limit=10) as request_ids:
+        assert list(request_ids) == [lease.request_id]
+    await cannot_be_accepted(rows, lease)
+    assert await rows.find(lease.request_id) is None
+
+
+async def test_an_upload_cannot_be_accepted_once_its_sweep_has_begun_even_if_that_breaks_off(rows: Rows) -> None:
+    lease = await begun(rows, Upload(new_id(), Submitter(LOCAL_OWNER, None), LATER))
+    with pytest.raises(DependencyAway):
+        async with rows.abandoned(AFTER, limit=10):
+            raise DependencyAway("s3", "no answer")
+    await cannot_be_accepted(rows, lease)
+    async with rows.abandoned(NOON, limit=10) as request_ids:
+        assert list(request_ids) == [lease.request_id]
+
+
+async def test_what_an_upload_stored_after_its_sweep_is_swept_again(rows: Rows) -> None:
+    lease = await begun(rows, Upload(new_id(), Submitter(LOCAL_OWNER, None), LATER))
+    async with rows.abandoned(AFTER, limit=10):
+        pass
+    await rows.give_up(lease)
+    async with rows.abandoned(NOON, limit=10) as request_ids:
+        assert list(request_ids) == [lease.request_id]
+
+
+async def test_giving_up_an_upload_that_became_a_request_does_nothing(rows: Rows) -> None:
     upload = Upload(new_id(), Submitter(LOCAL_OWNER, None), LATER)
-    await rows.begin(upload, NOON)
-    async with rows.abandoned(LATER + timedelta(seconds=1), limit=10) as request_ids:
-        assert list(request_ids) == [upload.request_id]
-    with pytest.raises(UploadTooSlow):
-        await rows.accept(Agreed(request_named(upload.request_id), b"print", NOTES), upload.submitter)
-    assert await rows.find(upload.request_id) is None
-
-
-async def test_expiring_an_upload_that_became_a_request_does_nothing(rows: Rows) -> None:
-    request = await accepted(rows)
-    await rows.expire(request.request_id)
+    lease, request = await begun(rows, upload), request_named(upload.request_id)
+    await rows.accept(Agreed(request, b"print", NOTES), lease)
+    await rows.give_up(lease)
     async with rows.abandoned(LATER, limit=10) as request_ids:
         assert list(request_ids) == []
     assert await rows.find(request.request_id) == request
@@ -256,13 +314,27 @@ async def test_an_original_is_found_by_its_owner_until_it_is_deleted(rows: Rows)
 async def test_a_name_is_taken_again_until_it_is_a_request(rows: Rows) -> None:
     nobody = Submitter(LOCAL_OWNER, None)
     name = new_id()
-    assert await rows.take(Upload(name, nobody, NOON))
-    assert await rows.take(Upload(name, nobody, LATER))
+    first = await taken(rows, Upload(name, nobody, NOON))
+    assert await taken(rows, Upload(name, nobody, LATER)) == first
     async with rows.abandoned(LATER, limit=10) as request_ids:
         assert list(request_ids) == []
-    await rows.accept(Agreed(request_named(name), b"print", NOTES), nobody)
+    await rows.accept(Agreed(request_named(name), b"print", NOTES), first)
     assert not await rows.take(Upload(name, nobody, LATER))
     assert await rows.find(name) is not None
+
+
+async def test_a_name_that_was_swept_is_taken_anew_and_what_was_stored_before_is_not_accepted(rows: Rows) -> None:
+    upload = Upload(new_id(), Submitter(LOCAL_OWNER, None), LATER)
+    late = await taken(rows, upload)
+    with pytest.raises(DependencyAway):
+        async with rows.abandoned(AFTER, limit=10):
+            raise DependencyAway("s3", "no answer")
+    lease = await taken(rows, upload._replace(expires_at=AFTER))
+    await cannot_be_accepted(rows, late)
+    await rows.give_up(late)
+    async with rows.abandoned(LATER, limit=10) as request_ids:
+        assert list(request_ids) == []
+    await rows.accept(Agreed(request_named(lease.request_id), b"print", NOTES), lease)
 
 
 async def test_an_upload_whose_name_is_a_request_is_dropped_without_its_objects(rows: Rows) -> None:
@@ -271,8 +343,6 @@ async def test_an_upload_whose_name_is_a_request_is_dropped_without_its_objects(
     for _ in range(2):
         async with rows.abandoned(LATER, limit=10) as request_ids:
             assert list(request_ids) == []
-    with pytest.raises(UploadTooSlow):
-        await rows.accept(Agreed(request_named(name), b"print", NOTES), Submitter(LOCAL_OWNER, None))
     assert await rows.find(name) is not None
 
 
@@ -342,7 +412,7 @@ async def test_a_request_that_is_marked_goes_with_its_key_and_no_other_does(rows
     assert await rows.find(gone) is None
     assert await rows.find(kept) is not None
     assert list(await rows.doomed(LATER, limit=10)) == []
-    assert await rows.begin(Upload(new_id(), Submitter(LOCAL_OWNER, "key"), LATER), NOON) is None
+    await begun(rows, Upload(new_id(), Submitter(LOCAL_OWNER, "key"), LATER))
 
 
 async def test_the_name_of_a_deleted_request_is_kept_until_its_last_removal(rows: Rows) -> None:

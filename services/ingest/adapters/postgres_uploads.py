@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.ingest.adapters.request_json import from_json, to_json
-from services.ingest.csv_upload import Agreed, KeyInUse, Notes, Submitter, Upload, UploadTooSlow
+from services.ingest.csv_upload import Agreed, KeyInUse, Lease, Notes, Submitter, Upload, UploadLost
 from services.ingest.domain.findings import Finding
 from shared.ids import RequestId
 from shared.postgres import Connection, Database, load_queries
@@ -20,7 +20,7 @@ class PostgresUploads:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, upload: Upload, now: datetime) -> Agreed | None:
+    async def begin(self, upload: Upload, now: datetime) -> Lease | Agreed:
         owner, key = upload.submitter
         async with self._database.transaction() as connection:
             if key is not None:
@@ -28,25 +28,31 @@ class PostgresUploads:
                 if row is not None:
                     return Agreed(from_json(row["request"]), row["fingerprint"], _notes_from(row["notes"]))
                 await connection.execute(_SQL["release_expired_key"], owner, key, now)
-            begun = await connection.fetchval(_SQL["begin_upload"], upload.request_id, owner, key, upload.expires_at)
-            if begun is None:
+            token = await connection.fetchval(_SQL["begin_upload"], upload.request_id, owner, key, upload.expires_at)
+            if token is None:
                 raise KeyInUse
-        return None
+        return Lease(upload.request_id, upload.submitter, str(token))
 
-    async def take(self, upload: Upload) -> bool:
+    async def take(self, upload: Upload) -> Lease | None:
+        request_id, owner = upload.request_id, upload.submitter.owner
         async with self._database.transaction() as connection:
             # In this order: the row waits for whoever accepts the upload just now, and then the request is seen.
-            await connection.execute(_SQL["take_upload"], upload.request_id, upload.submitter.owner, upload.expires_at)
-            is_taken = await connection.fetchval(_SQL["name_is_taken"], upload.request_id)
+            token = await connection.fetchval(_SQL["take_upload"], request_id, owner, upload.expires_at)
+            is_taken = await connection.fetchval(_SQL["name_is_taken"], request_id)
             if is_taken:
-                await connection.execute(_SQL["end_upload"], upload.request_id)
-        return not is_taken
+                await connection.execute(_SQL["end_upload"], request_id)
+        return None if is_taken else Lease(request_id, upload.submitter, str(token))
 
-    async def accept(self, agreed: Agreed, submitter: Submitter) -> None:
+    async def renew(self, lease: Lease, until: datetime) -> bool:
+        async with self._database.connection() as connection:
+            renewed = await connection.fetchval(_SQL["renew_lease"], lease.request_id, lease.token, until)
+        return renewed is not None
+
+    async def accept(self, agreed: Agreed, lease: Lease) -> None:
         request = agreed.request
         async with self._database.transaction() as connection:
-            if await connection.fetchval(_SQL["end_upload"], request.request_id) is None:
-                raise UploadTooSlow
+            if await connection.fetchval(_SQL["accept_upload"], request.request_id, lease.token) is None:
+                raise UploadLost
             await connection.execute(
                 _SQL["insert_request"],
                 request.request_id,
@@ -55,21 +61,24 @@ class PostgresUploads:
                 request.accepted_at,
                 agreed.notes._asdict(),
             )
-            if submitter.idempotency_key is not None:
-                await _insert_key(connection, submitter, request.request_id, agreed.fingerprint)
+            if lease.submitter.idempotency_key is not None:
+                await _insert_key(connection, lease.submitter, request.request_id, agreed.fingerprint)
 
     async def forget(self, request_id: RequestId) -> None:
         async with self._database.connection() as connection:
             await connection.execute(_SQL["end_upload"], request_id)
 
-    async def expire(self, request_id: RequestId) -> None:
+    async def give_up(self, lease: Lease) -> None:
         async with self._database.connection() as connection:
-            await connection.execute(_SQL["expire_upload"], request_id)
+            await connection.execute(_SQL["give_up_upload"], lease.request_id, lease.submitter.owner, lease.token)
 
     @asynccontextmanager
     async def abandoned(self, expired_before: datetime, *, limit: int) -> AsyncIterator[Sequence[RequestId]]:
+        async with self._database.connection() as connection:
+            # Committed before anything is removed: even if the removal breaks off, the upload cannot be committed.
+            await connection.execute(_SQL["end_expired_leases"], expired_before, limit)
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(_SQL["expired_uploads"], expired_before, limit)
+            rows = await connection.fetch(_SQL["uploads_without_lease"], limit)
             request_ids = [RequestId(row["request_id"]) for row in rows]
             accepted = {row["request_id"] for row in await connection.fetch(_SQL["accepted_uploads"], request_ids)}
             yield [request_id for request_id in request_ids if request_id not in accepted]

@@ -9,6 +9,7 @@ from services.ingest.csv_upload import (
     KeyMismatch,
     SubmissionRefused,
     TooManyUploads,
+    UploadLost,
     UploadTooSlow,
 )
 from services.ingest.retry_request import NothingToRetry, RequestRunning, ResultsGone, TooManyImages
@@ -18,6 +19,7 @@ _RETRY: Final = {"Retry-After": "5"}
 
 _PROBLEMS: Final[dict[type[SubmissionRefused], tuple[int, str, dict[str, str]]]] = {
     UploadTooSlow: (408, "upload-too-slow", {"Connection": "close"}),
+    UploadLost: (503, "upload-lost", _RETRY),
     TooManyUploads: (503, "too-many-uploads", _RETRY),
     KeyInUse: (409, "idempotency-key-in-use", _RETRY),
     KeyMismatch: (422, "idempotency-key-mismatch", {}),

@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import cast
+from uuid import uuid4
 
 from services.ingest.cancel_request import Cancellation, Cancelling, CancelState, cancel_requested
-from services.ingest.csv_upload import Agreed, KeyInUse, Submitter, Upload, UploadTooSlow
+from services.ingest.csv_upload import Agreed, KeyInUse, Lease, Submitter, Upload, UploadLost
 from services.ingest.delete_request import DeletedRequest, DoomedRequest, Marking
 from services.ingest.deployer_files import recipe_book
 from services.ingest.domain.csv_intake import CsvIntake, IntakeTerms
@@ -89,11 +90,12 @@ def images_of(count: int) -> str:
 
 @dataclass
 class BodyOf:
-    """The body of a submission; `fails` is raised after the pieces."""
+    """The body of a submission; `at_end` is called after the pieces, then `fails` is raised."""
 
     data: bytes
     given: SubmitOptions = field(default_factory=SubmitOptions)
     fails: Exception | None = None
+    at_end: Callable[[], None] | None = None
     step: int = 16
 
     async def open(self) -> SubmitOptions:
@@ -102,6 +104,8 @@ class BodyOf:
     async def pieces(self) -> AsyncIterator[bytes]:
         for start in range(0, len(self.data), self.step):
             yield self.data[start : start + self.step]
+        if self.at_end is not None:
+            self.at_end()
         if self.fails is not None:
             raise self.fails
 
@@ -114,6 +118,9 @@ class RequestsInMemory:
     """What Postgres holds for ingest: uploads, requests, keys, released chunks."""
 
     uploads: dict[RequestId, Upload] = field(default_factory=dict)
+    tokens: dict[RequestId, str] = field(default_factory=dict)
+    lost: set[RequestId] = field(default_factory=set)
+    renewals: int = 0
     requests: dict[RequestId, RequestFile] = field(default_factory=dict)
     keys: dict[Submitter, Agreed] = field(default_factory=dict)
     announced: dict[RequestId, datetime] = field(default_factory=dict)
@@ -128,31 +135,40 @@ class RequestsInMemory:
     is_away: bool = False
     after_commit: Callable[[], None] | None = None
 
-    async def begin(self, upload: Upload, now: datetime) -> Agreed | None:
+    async def begin(self, upload: Upload, now: datetime) -> Lease | Agreed:
         self._answer()
         if upload.submitter in self.keys:
             return self.keys[upload.submitter]
-        keys = {other.submitter for other in self.uploads.values() if other.expires_at >= now}
-        if upload.submitter.idempotency_key is not None and upload.submitter in keys:
-            raise KeyInUse
-        self.uploads[upload.request_id] = upload
-        return None
+        if upload.submitter.idempotency_key is not None:
+            same = [other for other in self.uploads.values() if other.submitter == upload.submitter]
+            self.lost |= {other.request_id for other in same if other.expires_at < now}
+            if any(other.request_id not in self.lost for other in same):
+                raise KeyInUse
+        return self._leased(upload)
 
-    async def take(self, upload: Upload) -> bool:
+    async def take(self, upload: Upload) -> Lease | None:
         self._answer()
         if upload.request_id in {*self.requests, *self.gone}:
+            return None
+        return self._leased(upload)
+
+    async def renew(self, lease: Lease, until: datetime) -> bool:
+        self._answer()
+        if not self._holds(lease):
             return False
-        self.uploads[upload.request_id] = upload
+        self.uploads[lease.request_id] = self.uploads[lease.request_id]._replace(expires_at=until)
+        self.renewals += 1
         return True
 
-    async def accept(self, agreed: Agreed, submitter: Submitter) -> None:
+    async def accept(self, agreed: Agreed, lease: Lease) -> None:
         self._answer()
         request = agreed.request
-        if self.uploads.pop(request.request_id, None) is None:
-            raise UploadTooSlow
+        if not self._holds(lease):
+            raise UploadLost
+        del self.uploads[request.request_id]
         self.requests[request.request_id] = request
-        if submitter.idempotency_key is not None:
-            self.keys[submitter] = agreed
+        if lease.submitter.idempotency_key is not None:
+            self.keys[lease.submitter] = agreed
         if self.after_commit is not None:
             self.after_commit()
             self._answer()
@@ -161,11 +177,12 @@ class RequestsInMemory:
         self._answer()
         self.uploads.pop(request_id, None)
 
-    async def expire(self, request_id: RequestId) -> None:
+    async def give_up(self, lease: Lease) -> None:
         self._answer()
-        if request_id in self.uploads:
-            expired = Upload(request_id, Submitter(LOCAL_OWNER, None), datetime.min.replace(tzinfo=UTC))
-            self.uploads[request_id] = expired
+        name = lease.request_id
+        if name not in self.uploads or self._holds(lease):
+            self.uploads[name] = Upload(name, lease.submitter, datetime.min.replace(tzinfo=UTC))
+            self.lost.add(name)
 
     async def find(self, request_id: RequestId) -> RequestFile | None:
         self._answer()
@@ -285,10 +302,23 @@ class RequestsInMemory:
     @asynccontextmanager
     async def abandoned(self, expired_before: datetime, *, limit: int) -> AsyncIterator[Sequence[RequestId]]:
         self._answer()
-        found = [upload.request_id for upload in self.uploads.values() if upload.expires_at < expired_before][:limit]
+        self.lost |= {upload.request_id for upload in self.uploads.values() if upload.expires_at < expired_before}
+        found = [name for name in self.uploads if name in self.lost][:limit]
         yield [request_id for request_id in found if request_id not in self.requests]
         for request_id in found:
             await self.forget(request_id)
+
+    def _leased(self, upload: Upload) -> Lease:
+        name = upload.request_id
+        if name not in self.uploads or name in self.lost:
+            self.tokens[name] = str(uuid4())
+            self.lost.discard(name)
+        self.uploads[name] = upload
+        return Lease(name, upload.submitter, self.tokens.setdefault(name, str(uuid4())))
+
+    def _holds(self, lease: Lease) -> bool:
+        name = lease.request_id
+        return name in self.uploads and name not in self.lost and self.tokens.get(name) == lease.token
 
     def _of(self, request_id: RequestId, owner: Owner) -> RequestFile | None:
         request = self.requests.get(request_id)

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from services.ingest.acceptance import COMMIT_GRACE
 from services.ingest.csv_upload import Submitter, Upload
 from services.ingest.delete_request import DeletedRequest
 from services.ingest.on_retry_requested import ROUNDS
@@ -14,7 +13,7 @@ from shared import object_keys
 from shared.errors import DependencyAway
 from shared.ids import LOCAL_OWNER, Owner, RequestId
 from tests.unit.ingest.fakes import NOON, REQUEST
-from tests.unit.ingest.retrying import ASKED, BUCKET, LATER, NAMED, TIMEOUT, Retrying
+from tests.unit.ingest.retrying import ASKED, BUCKET, NAMED, Retrying
 from tests.waiting import until
 
 OTHER = RequestId("92222222-2222-5333-8444-555555555555")
@@ -121,8 +120,7 @@ async def test_events_and_callers_share_the_places_for_retries() -> None:
 async def test_an_event_that_the_state_does_not_allow_is_passed_over(retrying: Retrying) -> None:
     await retrying.asked_by_event()
     assert list(retrying.rows.requests) == [REQUEST]
-    (upload,) = retrying.rows.uploads.values()
-    assert upload.expires_at < LATER + TIMEOUT + COMMIT_GRACE
+    assert retrying.rows.lost == set(retrying.rows.uploads) == {NAMED}
 
 
 async def test_an_event_that_names_a_deleted_request_makes_nothing() -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from services.ingest.announcements import AT_ONCE, BackgroundAnnouncements
 from services.ingest.cancel_request import cancel_requested
-from services.ingest.csv_upload import Submitter, Upload
+from services.ingest.csv_upload import Lease, Submitter, Upload
 from services.ingest.delete_request import REMOVAL_PATIENCE, DeleteRequest
-from services.ingest.sweeper import DELETION_PATIENCE, PATIENCE, Sweeper
+from services.ingest.sweeper import DELETION_PATIENCE, LEASE_PATIENCE, PATIENCE, Sweeper
 from shared.errors import DependencyAway
 from shared.events import RequestAccepted, RequestDeleted
 from shared.ids import LOCAL_OWNER, RequestId
@@ -108,14 +108,22 @@ async def test_postgres_away_is_waited_for() -> None:
 async def test_an_upload_that_never_became_a_request_is_removed() -> None:
     swept = Swept()
     anyone = Submitter(LOCAL_OWNER, None)
-    swept.rows.uploads = {
-        RequestId("old"): Upload(RequestId("old"), anyone, NOON),
-        RequestId("running"): Upload(RequestId("running"), anyone, LATER + timedelta(minutes=1)),
-    }
+    names = {RequestId("old"): NOON, RequestId("standing"): LATER, RequestId("running"): LATER + LEASE_PATIENCE}
+    swept.rows.uploads = {name: Upload(name, anyone, expires_at) for name, expires_at in names.items()}
+    swept.now = LATER + LEASE_PATIENCE
     assert await swept.sweeper.remove_abandoned() == 1
     assert await swept.sweeper.remove_abandoned() == 0
     assert swept.objects.removed == ["old"]
-    assert list(swept.rows.uploads) == ["running"]
+    assert list(swept.rows.uploads) == ["standing", "running"]
+
+
+async def test_an_upload_that_was_given_up_is_removed_at_once() -> None:
+    swept = Swept()
+    lease = await swept.rows.begin(Upload(RequestId("left"), Submitter(LOCAL_OWNER, None), swept.now), swept.now)
+    assert isinstance(lease, Lease)
+    await swept.rows.give_up(lease)
+    assert await swept.sweeper.remove_abandoned() == 1
+    assert (swept.objects.removed, swept.rows.uploads) == (["left"], {})
 
 
 async def test_a_cancellation_nobody_heard_of_is_said_once() -> None:

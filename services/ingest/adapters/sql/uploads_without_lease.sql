@@ -1,6 +1,5 @@
 SELECT request_id
 FROM ingest.uploads
-WHERE expires_at < $1
-ORDER BY expires_at
-LIMIT $2
+WHERE lease IS NULL
+LIMIT $1
 FOR UPDATE SKIP LOCKED

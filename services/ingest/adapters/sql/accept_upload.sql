@@ -1,0 +1,1 @@
+DELETE FROM ingest.uploads WHERE request_id = $1 AND lease = $2 RETURNING request_id
