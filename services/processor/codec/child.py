@@ -62,8 +62,9 @@ def prepare(parent_pid: int, memory_bytes: int) -> None:
     if os.getppid() != parent_pid:
         os._exit(0)  # the parent died before the line above
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    # Whoever stops the parent's group means the parent, which still wants its pictures.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What a terminal or a shell sends to the parent's group (SIGINT, and SIGCONT when the group is orphaned) means the
+    # parent, which still wants its pictures.
+    os.setpgid(0, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     # Large buffers stay with the process; giving them back and faulting them in again costs a fifth of the time.
