@@ -36,7 +36,7 @@ CALLED_OFF_AFTER: Final = 3.0
 """Times the wanted duration."""
 SETTINGS: Final = {
     "CHUNK_SIZE": "50",
-    "WINDOW_CHUNKS": "4",
+    "WINDOW_CHUNKS": "12",
     "KAFKA_SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
     "FETCH_PER_HOST": "32",
     # Shorter than a source that stalls, longer than a pause.
