@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from shared.logs import configure_logging
 from shared.settings import ProcessSettings
+from shared.stopping import is_told_to_end
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +73,19 @@ class _Server(uvicorn.Server):
         yield
 
 
+class RoleVanished(Exception):
+    """A role was cancelled from within: something that it waited for was given up by a library. Nobody would notice,
+    so the process ends, is restarted, and goes on where it was."""
+
+
 async def _role(role: Role, stop: asyncio.Event) -> None:
-    await role(stop)
+    try:
+        await role(stop)
+    except asyncio.CancelledError as error:
+        if is_told_to_end():
+            raise
+        # A task group takes no notice of a task that is cancelled and was not told to be.
+        raise RoleVanished from error
     stop.set()
 
 

@@ -26,6 +26,7 @@ from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import DeadLetters
 from shared.kafka.records import Received, Record
 from shared.kafka.undecodable import UndecodableShare
+from shared.stopping import dropped_calls_are_away
 
 log = logging.getLogger(__name__)
 
@@ -200,7 +201,8 @@ async def _until_parts_are_back(step: Callable[[], Awaitable[None]]) -> None:
     delay = FIRST_RETRY_SECONDS
     while True:
         try:
-            await step()
+            with dropped_calls_are_away("a library"):
+                await step()
         except DependencyAway as away:
             log.warning("batch waits for a part", extra={"part": away.part, "reason": away.reason})
             await asyncio.sleep(delay)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from services.aggregator.metrics import REQUESTS_STUCK, WATCHDOG_HOLDS
 from shared.errors import DependencyAway
-from shared.stopping import pause
+from shared.stopping import dropped_calls_are_away, pause
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,8 @@ class Watchdog:
     async def _unless_away(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
         """One duty that cannot be done keeps no other from being done. Said once, until it can be done again."""
         try:
-            await step()
+            with dropped_calls_are_away("a library"):
+                await step()
         except DependencyAway as away:
             if name not in self._away:
                 log.warning(

@@ -74,6 +74,7 @@ class Consumer:
         try:
             await asyncio.wait({stopping, turning}, return_when=asyncio.FIRST_COMPLETED)
             if turning.done():
+                # A cancellation that nobody here asked for ends the process, as any error does.
                 turning.result()
         finally:
             stopping.cancel()

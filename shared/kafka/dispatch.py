@@ -8,6 +8,7 @@ from shared.events import Event
 from shared.kafka.cloudevents import Undecodable, decode
 from shared.kafka.records import Record
 from shared.kafka.undecodable import UndecodableShare
+from shared.stopping import dropped_calls_are_away
 from shared.topics import Topic
 from shared.trace_context import enter_trace
 
@@ -45,6 +46,10 @@ class Dispatcher:
 
     async def dispatch(self, record: Record) -> None:
         """Raise what the handler raises, and `TooManyUndecodable` when a flood of bad records comes in."""
+        with dropped_calls_are_away("a library"):
+            await self._dispatch(record)
+
+    async def _dispatch(self, record: Record) -> None:
         if self._hops is not None and self._topics[record.topic].delay and await self._hops.hop(record):
             return
         takes_all = self._handlers.get(Record)

@@ -300,6 +300,23 @@ async def test_a_record_as_large_as_its_topic_takes_is_set_aside_and_the_consume
     assert dict(letter.headers).get("cut") == (b"value=3500000" if size > 2_500_000 else None)
 
 
+async def test_a_record_whose_call_a_library_dropped_is_handled_again(broker: Broker) -> None:
+    tries = 0
+
+    async def handle(_received: Received[ChunkAdvanced]) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            given_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            given_up.cancel()
+            await given_up
+
+    await publish(broker, advanced("r1"))
+    async with running(consumer(broker, handle)):
+        await until(lambda: _is_committed(broker, 1))
+    assert tries == 2
+
+
 async def test_whoever_waits_for_a_part_does_not_hold_up_a_stop(broker: Broker) -> None:
     tries = 0
 

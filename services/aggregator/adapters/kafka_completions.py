@@ -99,6 +99,9 @@ class _Membership(ConsumerRebalanceListener):
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({turning, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if turning.cancelled():
+                # Not by us: the client gave up what this waited for.
+                raise DependencyAway("kafka", "a call was dropped")
             if turning.done():
                 turning.result()
             await self._finish_turn()
