@@ -80,7 +80,7 @@ class CompleteAgain:
         if file.chunks_total == 0:
             await self._facts.publish(REQUESTS_ACCEPTED, file.accepted())
         else:
-            await self._facts.publish(REQUESTS_PROGRESS, _completed(file, chunk.chunk))
+            await self._facts.publish(REQUESTS_PROGRESS, _about(ChunkCompleted, file, chunk.chunk))
         self._reminders.said(chunk, now)
         WATCHDOG_ACTIONS.labels("completed").inc()
         log.warning("completed chunk said again", extra={"request_id": chunk.request_id, "chunk": chunk.chunk})
@@ -114,22 +114,12 @@ class ReleaseAgain:
         if chunk < file.window:
             await self._facts.publish(REQUESTS_ACCEPTED, file.accepted())
             return range(file.window)
-        await self._facts.publish(REQUESTS_PROGRESS, _advanced(file, chunk - file.window))
+        await self._facts.publish(REQUESTS_PROGRESS, _about(ChunkAdvanced, file, chunk - file.window))
         return [chunk]
 
 
-def _advanced(file: RequestFile, chunk: int) -> ChunkAdvanced:
-    return ChunkAdvanced(
-        request_id=file.request_id,
-        owner=file.owner,
-        chunk=chunk,
-        chunks_total=file.chunks_total,
-        window=file.window,
-    )
-
-
-def _completed(file: RequestFile, chunk: int) -> ChunkCompleted:
-    return ChunkCompleted(
+def _about(fact: type[ChunkAdvanced | ChunkCompleted], file: RequestFile, chunk: int) -> ChunkAdvanced | ChunkCompleted:
+    return fact(
         request_id=file.request_id,
         owner=file.owner,
         chunk=chunk,

@@ -49,6 +49,9 @@ class Lane:
 
     def is_due(self, now: float) -> bool:
         """Whether the first waiting record may run at `now` (Unix seconds): a retry tier holds each for its delay."""
+        if not self._delay_seconds:
+            # Elsewhere the timestamp is whatever the writer's clock said: nothing may wait for that.
+            return bool(self._waiting)
         return bool(self._waiting) and self._waiting[0].timestamp_ms / 1000 + self._delay_seconds <= now
 
     def start_next(self, now: float) -> Record | None:

@@ -20,6 +20,12 @@ def test_a_retry_tier_holds_each_record_for_its_delay() -> None:
     assert lane.start_next(99.0) == record(1, 11_500)
 
 
+def test_a_record_whose_writer_has_a_fast_clock_does_not_wait_for_it() -> None:
+    lane = Lane(Handling())
+    lane.take([record(0, 99_000_000)])
+    assert lane.start_next(1.0) == record(0, 99_000_000)
+
+
 def test_what_waits_in_a_tier_is_not_committed() -> None:
     lane = Lane(Handling(), delay_seconds=4.0)
     lane.take([record(7, 10_000)])
