@@ -9,13 +9,12 @@ from itertools import pairwise
 
 from shared.errors import Transient
 from shared.events import ImageRequested
-from shared.ids import Owner, RequestId
 from shared.kafka.consumer import Consumer, Handling
 from shared.kafka.records import Received
 from shared.kafka.retry_tiers import RetryTiers, tries_of
 from shared.topics import IMAGES_DLT, IMAGES_REQUESTED_BULK
 from tests.behaviours.brokers import RETRY_1S, Broker
-from tests.recipes import default_recipe
+from tests.image_events import image_requested
 from tests.waiting import until
 
 GROUP = "behaviour"
@@ -64,17 +63,7 @@ async def running(broker: Broker, flaky: Flaky, now: Callable[[], float] = time.
 
 
 async def request(broker: Broker) -> None:
-    event = ImageRequested(
-        request_id=RequestId("8d3f0b51-5d0c-4f3e-9f5a-0c4b7a1f2e11"),
-        owner=Owner("local"),
-        chunk=0,
-        chunk_images=1,
-        chunks_total=1,
-        window=1,
-        indexes=(0,),
-        url="https://a.example/1.jpg",
-        recipe=default_recipe(),
-    )
+    event = image_requested()
     await broker.facts.publish(IMAGES_REQUESTED_BULK, event)
 
 

@@ -7,13 +7,12 @@ import pytest
 
 from shared.errors import Transient
 from shared.events import ImageRequested
-from shared.ids import Owner, RequestId
 from shared.kafka.cloudevents import decode
 from shared.kafka.memory import MemoryBroker, MemoryFacts
 from shared.kafka.records import Received, Record
 from shared.kafka.retry_tiers import RetryTiers, Tries, tries_of
 from shared.topics import IMAGES_DLT, IMAGES_REQUESTED_BULK, IMAGES_RETRY
-from tests.recipes import default_recipe
+from tests.image_events import image_requested
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FAILURE = Transient("http_5xx", "The server answered with status 500.")
@@ -29,17 +28,7 @@ class Bench:
         self.tiers = RetryTiers(IMAGES_RETRY, IMAGES_DLT, self.facts, source="pixelmill/test", now=lambda: self.time)
 
     async def requested(self) -> Received[ImageRequested]:
-        event = ImageRequested(
-            request_id=RequestId("8d3f0b51-5d0c-4f3e-9f5a-0c4b7a1f2e11"),
-            owner=Owner("local"),
-            chunk=0,
-            chunk_images=1,
-            chunks_total=1,
-            window=1,
-            indexes=(0,),
-            url="https://a.example/1.jpg",
-            recipe=default_recipe(),
-        )
+        event = image_requested()
         await self.facts.publish(IMAGES_REQUESTED_BULK, event)
         return self.read(self.broker.records(IMAGES_REQUESTED_BULK.name)[-1])
 
