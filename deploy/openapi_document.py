@@ -8,11 +8,12 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from fastapi import APIRouter
 
 from shared.http.app import service_app
+from shared.http.callers import Callers, Operators
 
 SERVICES = ("ingest", "aggregator", "notifier")
 
@@ -26,7 +27,7 @@ class Absent:
 
 def openapi(service: str) -> dict[str, Any]:
     """The document that the service gives at `/openapi.json`."""
-    app = service_app(service, {}, debug=False)
+    app = service_app(service, {}, operators=Operators("required", None), debug=False)
     for make_router in _router_makers(service):
         app.include_router(make_router(**_absent_ports(make_router)))
     return app.openapi()
@@ -44,4 +45,6 @@ def _router_makers(service: str) -> Iterator[Callable[..., APIRouter]]:
 
 
 def _absent_ports(make_router: Callable[..., APIRouter]) -> dict[str, Any]:
-    return {name: "off" if name == "auth" else Absent() for name in inspect.signature(make_router).parameters}
+    operators, absent = Operators("required", None), cast(Any, Absent())
+    known = {"callers": Callers(absent, operators), "operators": operators}
+    return {name: known.get(name, Absent()) for name in inspect.signature(make_router).parameters}

@@ -83,7 +83,12 @@ class S3Settings(BaseSettings):
 class AuthSettings(BaseSettings):
     auth: Literal["required", "off"] = Field(
         default="required",
-        description="`required` refuses all of `/v1` (there are no keys yet), `off` makes everyone the owner `local`",
+        description="`required` asks for API keys, and for the operator's key; `off` makes everyone the owner `local`",
+    )
+    operator_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Key of operators: for API keys, dead letters and metrics (32 characters at least; none: nobody)",
     )
 
 

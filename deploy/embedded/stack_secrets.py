@@ -19,6 +19,7 @@ class StackSecrets:
     s3_secret_key: str
     url_signing_key: str
     webhook_secret: str
+    operator_key: str
 
     def __repr__(self) -> str:
         """Never the values: this may end in a log."""
@@ -33,6 +34,7 @@ def make_secrets() -> StackSecrets:
         s3_secret_key=secrets.token_hex(KEY_BYTES),
         url_signing_key=secrets.token_hex(KEY_BYTES),
         webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode("ascii"),
+        operator_key=secrets.token_hex(KEY_BYTES),
     )
 
 

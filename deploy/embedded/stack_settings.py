@@ -19,6 +19,7 @@ def common_settings(
         "S3_BUCKET_IMAGES": "pixelmill-images",
         "URL_SIGNING_KEY": secrets.url_signing_key,
         "WEBHOOK_SECRET": secrets.webhook_secret,
+        "OPERATOR_KEY": secrets.operator_key,
         "AUTH": "off",
         **{name: f"http://{LOOPBACK}:{ports[service]}" for service, name in PUBLIC_URLS.items() if service in ports},
     }

@@ -12,7 +12,7 @@ from services.aggregator.dead_letter_retention import DeadLetterRetention
 from services.aggregator.domain.dead_letter import DEAD_LETTER_TOPICS, DeadLetterKind
 from services.aggregator.on_dead_letter import OnDeadLetter
 from services.aggregator.replay_dead_letters import ReplayDeadLetters
-from shared.http.callers import Auth
+from shared.http.callers import Operators
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer, Handling
 from shared.kafka.producer import EventProducer
@@ -48,12 +48,12 @@ def dead_letter_router(
     *,
     source: str,
     now: Callable[[], datetime],
-    auth: Auth,
+    operators: Operators,
 ) -> APIRouter:
     """What operators ask."""
     rows = PostgresDeadLetters(database, _kinds(connection))
     ways = replays(producer, topics_to_return_to(connection.topic), source=source, now=now)
-    return dead_letters_router(rows, ReplayDeadLetters(rows, ways, now=now), auth=auth)
+    return dead_letters_router(rows, ReplayDeadLetters(rows, ways, now=now), operators=operators)
 
 
 def _kinds(connection: KafkaConnection) -> Mapping[str, DeadLetterKind]:

@@ -40,6 +40,7 @@ from services.aggregator.request_end import RequestEnd
 from services.aggregator.request_images import RequestImages
 from services.aggregator.settings import AggregatorSettings
 from services.aggregator.watchdog_wiring import watchdog
+from shared.api_keys import PostgresKeys
 from shared.events import (
     CancelRequested,
     ChunkCompleted,
@@ -49,6 +50,7 @@ from shared.events import (
     RequestDeleted,
 )
 from shared.http.app import Probe, service_app
+from shared.http.callers import Callers, Operators
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer, Handlers, Handling
 from shared.kafka.producer import EventProducer
@@ -114,7 +116,9 @@ async def run(settings: AggregatorSettings, roles: frozenset[str], stop: asyncio
     """Run the chosen roles and answer HTTP until stopped."""
     async with _opened(settings) as parts:
         chosen = [ROLES[role](parts) for role in sorted(roles)]
-        app = service_app(SERVICE, _probes(parts, chosen), debug=settings.pixelmill_env == "dev")
+        app = service_app(
+            SERVICE, _probes(parts, chosen), operators=Operators.of(settings), debug=settings.pixelmill_env == "dev"
+        )
         for role in chosen:
             for router in role.routers:
                 app.include_router(router)
@@ -211,7 +215,7 @@ def _consumer(parts: Parts, role: str, topic: Topic, handlers: Handlers, handlin
 
 
 def _api(parts: Parts) -> RoleParts:
-    settings = parts.settings
+    settings, callers = parts.settings, Callers(PostgresKeys(parts.database), Operators.of(parts.settings))
     links = Links(
         ingest=settings.ingest_public_url.rstrip("/"),
         aggregator=settings.aggregator_public_url.rstrip("/"),
@@ -221,13 +225,13 @@ def _api(parts: Parts) -> RoleParts:
     pages = ImagePages(PostgresImages(parts.database), parts.files, parts.picture_urls)
     valid_for = timedelta(seconds=settings.picture_url_seconds)
     dead_letters = dead_letter_router(
-        parts.connection, parts.producer, parts.database, source=SOURCE, now=now, auth=settings.auth
+        parts.connection, parts.producer, parts.database, source=SOURCE, now=now, operators=callers.operators
     )
     return RoleParts(
         routers=(
-            status_router(statuses, auth=settings.auth),
-            images_router(statuses, pages, auth=settings.auth),
-            csv_router(statuses, parts.store, settings.s3_bucket_requests, auth=settings.auth),
+            status_router(statuses, callers=callers),
+            images_router(statuses, pages, callers=callers),
+            csv_router(statuses, parts.store, settings.s3_bucket_requests, callers=callers),
             pictures_router(parts.store, settings.s3_bucket_images, parts.picture_urls, valid_for=valid_for),
             dead_letters,
         )

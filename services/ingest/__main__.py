@@ -34,8 +34,10 @@ from services.ingest.settings import IngestSettings
 from services.ingest.submit_csv import SubmitCsv, Terms
 from services.ingest.sweeper import Sweeper
 from services.ingest.url_judge import url_problem
+from shared.api_keys import PostgresKeys
 from shared.events import ChunkAdvanced, ChunkCompleted, RequestAccepted, RequestCompleted, RetryRequested
 from shared.http.app import Probe, service_app
+from shared.http.callers import Callers, Operators
 from shared.ids import RequestId
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer, Handling
@@ -78,7 +80,12 @@ async def run(settings: IngestSettings, roles: frozenset[str], stop: asyncio.Eve
         parts = _open(settings, opened)
         announcements = BackgroundAnnouncements(parts.producer, parts.requests, now=_now)
         opened.push_async_callback(announcements.close)
-        app = service_app(NAME, _probes(settings, parts, roles), debug=settings.pixelmill_env == "dev")
+        app = service_app(
+            NAME,
+            _probes(settings, parts, roles),
+            operators=Operators.of(settings),
+            debug=settings.pixelmill_env == "dev",
+        )
         running: list[Role] = [_sweeper(settings, parts).run, http_role(app, settings)]
         retry = _retry(settings, parts, announcements)
         if "api" in roles:
@@ -123,13 +130,14 @@ def _routers(
     settings: IngestSettings, parts: Parts, announcements: BackgroundAnnouncements, *, retry: RetryRequest
 ) -> tuple[APIRouter, ...]:
     urls = PublicUrls(settings.ingest_public_url, settings.aggregator_public_url, settings.notifier_public_url)
-    api = SubmitApi(settings.auth, settings.max_upload_bytes, urls, settings.recipes().names)
+    callers = Callers(PostgresKeys(parts.database), Operators.of(settings))
+    api = SubmitApi(callers, settings.max_upload_bytes, urls, settings.recipes().names)
     cancel = CancelRequest(parts.requests, announcements, now=_now)
     return (
         submit_router(_submit(settings, parts, announcements), api),
-        cancel_router(cancel, settings.auth, urls),
-        retry_router(retry, settings.auth, urls),
-        delete_router(_delete(parts), settings.auth),
+        cancel_router(cancel, callers, urls),
+        retry_router(retry, callers, urls),
+        delete_router(_delete(parts), callers),
     )
 
 

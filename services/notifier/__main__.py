@@ -15,7 +15,9 @@ from services.notifier.courier import Courier
 from services.notifier.domain.signature import WebhookSecret
 from services.notifier.settings import NotifierSettings
 from services.notifier.wiring import SERVICE, consumer, handlers
+from shared.api_keys import PostgresKeys
 from shared.http.app import Probe, service_app
+from shared.http.callers import Callers, Operators
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.producer import EventProducer
 from shared.kafka.retry_tiers import RetryTiers
@@ -56,8 +58,9 @@ async def run(settings: NotifierSettings, _roles: frozenset[str], stop: asyncio.
         events = consumer(connection, handled, producer, tiers=tiers, at_once=settings.webhooks_in_flight)
         s3_probe = partial(store.probe, callbacks.bucket)
         probes: dict[str, Probe] = {"kafka": producer.probe, "postgres": database.probe, "s3": s3_probe}
-        app = service_app(SERVICE, probes, debug=settings.pixelmill_env == "dev")
-        app.include_router(deliveries_router(deliveries, callbacks, ByHand(courier, deliveries), auth=settings.auth))
+        callers = Callers(PostgresKeys(database), Operators.of(settings))
+        app = service_app(SERVICE, probes, operators=callers.operators, debug=settings.pixelmill_env == "dev")
+        app.include_router(deliveries_router(deliveries, callbacks, ByHand(courier, deliveries), callers=callers))
         await run_roles(stop, events.run, http_role(app, settings))
 
 

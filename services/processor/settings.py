@@ -5,14 +5,14 @@ import os
 from pydantic import Field
 
 from shared.safe_http import FetchSettings
-from shared.settings import KafkaSettings, ProcessSettings, S3Settings
+from shared.settings import AuthSettings, KafkaSettings, ProcessSettings, S3Settings
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-class ProcessorSettings(KafkaSettings, S3Settings, FetchSettings, ProcessSettings):
+class ProcessorSettings(AuthSettings, KafkaSettings, S3Settings, FetchSettings, ProcessSettings):
     """Read once, in `__main__`."""
 
     max_source_bytes: int = Field(

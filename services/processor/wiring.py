@@ -24,6 +24,7 @@ from services.processor.settings import ProcessorSettings
 from services.processor.suspension import Wakefulness
 from shared.events import ImageRequested
 from shared.http.app import Probe, service_app
+from shared.http.callers import Operators
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer, Handling
 from shared.kafka.producer import EventProducer
@@ -101,7 +102,7 @@ async def run_with(open_codec: OpenCodec[S], settings: S, stop: asyncio.Event) -
 
 
 def _app(probes: Mapping[str, Probe], settings: ProcessorSettings) -> FastAPI:
-    return service_app(NAME, probes, debug=settings.pixelmill_env == "dev")
+    return service_app(NAME, probes, operators=Operators.of(settings), debug=settings.pixelmill_env == "dev")
 
 
 def _records(connection: KafkaConnection) -> KafkaRecords:

@@ -19,7 +19,7 @@ SERVICES_LOCK = (ROOT / "requirements-services.lock").read_text("utf-8")
 ENV_EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
 
 SECRETS = ("POSTGRES_PASSWORD", "S3_ROOT_PASSWORD", "S3_SECRET_KEY", "S3_IMAGES_SECRET_KEY", "URL_SIGNING_KEY",
-           "WEBHOOK_SECRET")  # fmt: skip
+           "WEBHOOK_SECRET", "OPERATOR_KEY")  # fmt: skip
 SERVICE_OF = {
     "ingest": "ingest",
     "processor": "processor",

@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from services.aggregator.api.statuses import Statuses
 from shared import object_keys
-from shared.http.callers import NO_KEY, Auth, caller, known_form, unknown_request
+from shared.http.callers import OWNERS_ONLY, Callers, known_form, unknown_request
 from shared.http.documented_problems import problem_answers
 from shared.http.problems import Problem
 from shared.ids import Owner, RequestId
@@ -27,9 +27,8 @@ class CsvObjects(Protocol):
     def stream(self, bucket: str, key: str) -> AsyncIterator[bytes]: ...
 
 
-def csv_router(statuses: Statuses, objects: CsvObjects, bucket: str, *, auth: Auth) -> APIRouter:
+def csv_router(statuses: Statuses, objects: CsvObjects, bucket: str, *, callers: Callers) -> APIRouter:
     router = APIRouter(tags=["results"])
-    owner_of_caller = caller(auth)
 
     @router.get(
         "/v1/requests/{request_id}/output.csv",
@@ -38,7 +37,7 @@ def csv_router(statuses: Statuses, objects: CsvObjects, bucket: str, *, auth: Au
         responses=_csv_answer("Serial Number,Output Image URLs,Image Statuses\n", _OUTPUT_MISSING),
     )
     async def output(
-        owner: Annotated[Owner, Depends(owner_of_caller)], request_id: Annotated[RequestId, Depends(known_form)]
+        owner: Annotated[Owner, Depends(callers.owner)], request_id: Annotated[RequestId, Depends(known_form)]
     ) -> StreamingResponse:
         """The input with the URLs of the compressed pictures; 404 before the end."""
         request = await statuses.find(request_id, owner)
@@ -53,7 +52,7 @@ def csv_router(statuses: Statuses, objects: CsvObjects, bucket: str, *, auth: Au
         responses=_csv_answer("Serial Number,Output Image URLs,Image Statuses\n", _FAILURES_MISSING),
     )
     async def failures(
-        owner: Annotated[Owner, Depends(owner_of_caller)], request_id: Annotated[RequestId, Depends(known_form)]
+        owner: Annotated[Owner, Depends(callers.owner)], request_id: Annotated[RequestId, Depends(known_form)]
     ) -> StreamingResponse:
         """The rows with failures, ready to be submitted again; 404 before the end, and when nothing failed."""
         request = await statuses.find(request_id, owner)
@@ -68,7 +67,7 @@ def csv_router(statuses: Statuses, objects: CsvObjects, bucket: str, *, auth: Au
 
 def _csv_answer(example: str, missing: dict[int, tuple[str, str]]) -> dict[int | str, dict[str, Any]]:
     content = {MEDIA_TYPE: {"schema": {"type": "string"}, "example": example}}
-    return {200: {"description": "The CSV.", "content": content}, **problem_answers({**NO_KEY, **missing})}
+    return {200: {"description": "The CSV.", "content": content}, **problem_answers({**OWNERS_ONLY, **missing})}
 
 
 def _not_yet(kind: str) -> Problem:

@@ -19,7 +19,7 @@ from services.aggregator.domain.dead_letter import DeadLetter, LetterGroup, Lett
 from services.aggregator.domain.dead_letter_list import LetterPlace, Wanted, cursor_after
 from services.aggregator.domain.dead_letter_replay import ReplayOrder, ReplayReport
 from services.aggregator.replay_dead_letters import ReplayRunning
-from shared.http.callers import NO_KEY, Auth, caller
+from shared.http.callers import OPERATORS_ONLY, Operators
 from shared.http.documented_problems import problem_answers
 from shared.http.problems import Problem
 
@@ -46,10 +46,10 @@ class LetterPages(Protocol):
         ...
 
 
-def dead_letters_router(letters: LetterPages, replay: Replaying, *, auth: Auth) -> APIRouter:
-    router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"], dependencies=[Depends(caller(auth))])
+def dead_letters_router(letters: LetterPages, replay: Replaying, *, operators: Operators) -> APIRouter:
+    router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"], dependencies=[Depends(operators.admit)])
 
-    @router.get("", summary="List dead letters", responses=problem_answers({**NO_KEY, **INVALID_PARAMETERS}))
+    @router.get("", summary="List dead letters", responses=problem_answers({**OPERATORS_ONLY, **INVALID_PARAMETERS}))
     async def listed(response: Response, wanted: Annotated[LetterFilter, Query()]) -> DeadLetterList:
         """What fits in groups, and letters newest first, each with its origin and the beginning of its payload."""
         response.headers.update(_FRESH)
@@ -61,7 +61,7 @@ def dead_letters_router(letters: LetterPages, replay: Replaying, *, auth: Auth) 
             next_cursor=cursor_after(page, wanted.limit),
         )
 
-    @router.get("/{letter}", summary="Show a dead letter", responses=problem_answers({**NO_KEY, **_UNKNOWN}))
+    @router.get("/{letter}", summary="Show a dead letter", responses=problem_answers({**OPERATORS_ONLY, **_UNKNOWN}))
     async def shown(
         response: Response,
         letter: Annotated[str, Path(max_length=LONGEST_ID, description="The letter's `id`, as the list gives it.")],
@@ -73,7 +73,7 @@ def dead_letters_router(letters: LetterPages, replay: Replaying, *, auth: Auth) 
     @router.post(
         "/replay",
         summary="Replay dead letters",
-        responses=problem_answers({**NO_KEY, **_RUNNING, **INVALID_PARAMETERS}),
+        responses=problem_answers({**OPERATORS_ONLY, **_RUNNING, **INVALID_PARAMETERS}),
     )
     async def replayed(body: ReplayOrderBody) -> ReplayAnswer:
         """An image becomes a retry request, once for its request; a delivery is delivered again; an undecodable record

@@ -12,7 +12,7 @@ from services.aggregator.api.parameters import INVALID_PARAMETERS
 from services.aggregator.api.statuses import Statuses
 from services.aggregator.known_requests import RequestDamaged, RequestGone
 from shared.events import Outcome
-from shared.http.callers import NO_KEY, UNKNOWN_REQUEST, Auth, caller, known_form, unknown_request
+from shared.http.callers import OWNERS_ONLY, UNKNOWN_REQUEST, Callers, known_form, unknown_request
 from shared.http.documented_problems import problem_answers
 from shared.ids import Owner, RequestId
 from shared.image_errors import ImageErrorCode
@@ -86,17 +86,16 @@ class ImagePages:
         return {image.index: image for images in read_chunks for image in images}
 
 
-def images_router(statuses: Statuses, images: ImagePages, *, auth: Auth) -> APIRouter:
+def images_router(statuses: Statuses, images: ImagePages, *, callers: Callers) -> APIRouter:
     router = APIRouter(tags=["results"])
-    owner_of_caller = caller(auth)
 
     @router.get(
         "/v1/requests/{request_id}/images",
         summary="List the images of a request",
-        responses=problem_answers({**NO_KEY, **UNKNOWN_REQUEST, **INVALID_PARAMETERS}),
+        responses=problem_answers({**OWNERS_ONLY, **UNKNOWN_REQUEST, **INVALID_PARAMETERS}),
     )
     async def page(
-        owner: Annotated[Owner, Depends(owner_of_caller)],
+        owner: Annotated[Owner, Depends(callers.owner)],
         request_id: Annotated[RequestId, Depends(known_form)],
         wanted: Annotated[ImageFilter, Query()],
     ) -> ImageList:

@@ -11,7 +11,7 @@ from services.aggregator.api.status_answer import RequestList, RequestStatus
 from services.aggregator.api.statuses import Statuses
 from services.aggregator.domain.request_list import ListQuery, NotACursor, Place, first_place
 from services.aggregator.domain.status import VisibleState
-from shared.http.callers import NO_KEY, UNKNOWN_REQUEST, Auth, caller, known_form
+from shared.http.callers import OWNERS_ONLY, UNKNOWN_REQUEST, Callers, known_form
 from shared.http.documented_problems import problem_answers
 from shared.ids import Owner, RequestId
 
@@ -53,14 +53,15 @@ class RequestFilter(BaseModel):
             raise invalid_parameter("cursor", "not_a_cursor", str(error)) from error
 
 
-def status_router(statuses: Statuses, *, auth: Auth) -> APIRouter:
+def status_router(statuses: Statuses, *, callers: Callers) -> APIRouter:
     router = APIRouter(tags=["requests"])
-    owner_of_caller = caller(auth)
 
-    @router.get("/v1/requests", summary="List requests", responses=problem_answers({**NO_KEY, **INVALID_PARAMETERS}))
+    @router.get(
+        "/v1/requests", summary="List requests", responses=problem_answers({**OWNERS_ONLY, **INVALID_PARAMETERS})
+    )
     async def requests(
         response: Response,
-        owner: Annotated[Owner, Depends(owner_of_caller)],
+        owner: Annotated[Owner, Depends(callers.owner)],
         wanted: Annotated[RequestFilter, Query()],
     ) -> RequestList:
         """Your requests, newest first, each as its status shows it. A request is listed from its 202 on."""
@@ -70,11 +71,11 @@ def status_router(statuses: Statuses, *, auth: Auth) -> APIRouter:
     @router.get(
         "/v1/requests/{request_id}",
         summary="Show a request",
-        responses=problem_answers({**NO_KEY, **UNKNOWN_REQUEST}),
+        responses=problem_answers({**OWNERS_ONLY, **UNKNOWN_REQUEST}),
     )
     async def status(
         response: Response,
-        owner: Annotated[Owner, Depends(owner_of_caller)],
+        owner: Annotated[Owner, Depends(callers.owner)],
         request_id: Annotated[RequestId, Depends(known_form)],
     ) -> RequestStatus:
         """How far the request is. 100 % means that the CSVs are there."""

@@ -1,7 +1,6 @@
 """The output CSV, row by row: the input's row and what became of its images.
 
-A failed slot keeps its exact place. Cells that a spreadsheet would run as a formula get a leading apostrophe. A cell
-that looks like one that got it gets another, so that taking one apostrophe away gives every cell back.
+A failed slot keeps its exact place. Cells that a spreadsheet would run as a formula are neutralised.
 """
 
 import re
@@ -10,14 +9,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from shared.events import Outcome
+from shared.formula_cells import neutralised, restored
 
 OUTPUT_COLUMN = "Output Image URLs"
 STATUSES_COLUMN = "Image Statuses"
 SLOT_SEPARATOR = ","
 ENCODED_COMMA = "%2C"
 
-# Apostrophes, spaces, and what starts a formula; spaces before an apostrophe make the cell plain text.
-_FORMULA: Final = re.compile(r"'* *[=+\-@\t\r\n]")
 _FURTHER_COLUMN: Final = re.compile(rf"{re.escape(OUTPUT_COLUMN)} \(.*\)", re.IGNORECASE)
 
 FailedSlots = Literal["keep_url", "empty"]
@@ -105,16 +103,6 @@ _MARKS: Final = frozenset({_normalised(OUTPUT_COLUMN), _normalised(STATUSES_COLU
 def _is_output(name: str) -> bool:
     normalised = _normalised(name)
     return normalised in _MARKS or _FURTHER_COLUMN.fullmatch(normalised) is not None
-
-
-def neutralised(cell: str) -> str:
-    """Make a cell harmless to spreadsheets; `restored` undoes it."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
-
-
-def restored(cell: str) -> str:
-    """Undo `neutralised`."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def csv_line(cells: Sequence[str], *, delimiter: str, line_ending: str) -> str:

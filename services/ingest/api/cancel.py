@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from services.ingest.api.answers import PublicUrls, cancelled_body
 from services.ingest.api.examples import CANCELLED
 from services.ingest.cancel_request import CancelRequest
-from shared.http.callers import NO_KEY, UNKNOWN_REQUEST, Auth, caller, known_form, unknown_request
+from shared.http.callers import OWNERS_ONLY, UNKNOWN_REQUEST, Callers, known_form, unknown_request
 from shared.http.documented_problems import problem_answers
 from shared.http.problems import Problem
 from shared.ids import Owner, RequestId
@@ -19,17 +19,17 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "description": "It ends within seconds, with an output CSV of what was done. Cancelling twice changes nothing.",
         "content": {"application/json": {"example": CANCELLED}},
     },
-    **problem_answers({**NO_KEY, **UNKNOWN_REQUEST, 409: ("request-ended", "The request has ended already.")}),
+    **problem_answers({**OWNERS_ONLY, **UNKNOWN_REQUEST, 409: ("request-ended", "The request has ended already.")}),
 }
 
 
-def cancel_router(cancel: CancelRequest, auth: Auth, urls: PublicUrls) -> APIRouter:
+def cancel_router(cancel: CancelRequest, callers: Callers, urls: PublicUrls) -> APIRouter:
     router = APIRouter(tags=["requests"])
 
     @router.post("/v1/requests/{request_id}/cancel", status_code=202, response_class=JSONResponse, responses=_ANSWERS)
     async def cancel_request(
         request: Request,
-        owner: Annotated[Owner, Depends(caller(auth))],
+        owner: Annotated[Owner, Depends(callers.owner)],
         request_id: Annotated[RequestId, Depends(known_form)],
     ) -> JSONResponse:
         """Cancel a request: it ends as `cancelled` with what is done; what is not done is `not_attempted`."""

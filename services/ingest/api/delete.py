@@ -6,24 +6,24 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from services.ingest.delete_request import DeleteRequest
-from shared.http.callers import NO_KEY, UNKNOWN_REQUEST, Auth, caller, known_form, unknown_request
+from shared.http.callers import OWNERS_ONLY, UNKNOWN_REQUEST, Callers, known_form, unknown_request
 from shared.http.documented_problems import problem_answers
 from shared.http.problems import Problem
 from shared.ids import Owner, RequestId
 from shared.trace_context import enter_trace
 
 _ANSWERS: Final = problem_answers(
-    {**NO_KEY, **UNKNOWN_REQUEST, 409: ("request-running", "The request has not ended, so it cannot be deleted.")}
+    {**OWNERS_ONLY, **UNKNOWN_REQUEST, 409: ("request-running", "The request has not ended, so it cannot be deleted.")}
 )
 
 
-def delete_router(delete: DeleteRequest, auth: Auth) -> APIRouter:
+def delete_router(delete: DeleteRequest, callers: Callers) -> APIRouter:
     router = APIRouter(tags=["requests"])
 
     @router.delete("/v1/requests/{request_id}", status_code=204, response_class=Response, responses=_ANSWERS)
     async def delete_request(
         request: Request,
-        owner: Annotated[Owner, Depends(caller(auth))],
+        owner: Annotated[Owner, Depends(callers.owner)],
         request_id: Annotated[RequestId, Depends(known_form)],
     ) -> Response:
         """Delete a request that has ended: its CSVs, its pictures and what is known of it."""

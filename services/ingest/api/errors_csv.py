@@ -2,14 +2,11 @@
 
 import csv
 import io
-import re
-from typing import Final
 
 from fastapi.responses import Response
 
 from services.ingest.domain.findings import Finding, Findings
-
-_FORMULA: Final = re.compile(r"'* *[=+\-@\t\r\n]")
+from shared.formula_cells import neutralised
 
 
 def errors_csv(findings: Findings) -> Response:
@@ -25,5 +22,4 @@ def errors_csv(findings: Findings) -> Response:
 
 def _cell(value: object) -> str:
     """A spreadsheet must not run what stands in somebody's file."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if _FORMULA.match(text) else text
+    return "" if value is None else neutralised(str(value))

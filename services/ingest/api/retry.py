@@ -12,7 +12,7 @@ from services.ingest.api.refusals import problem_of
 from services.ingest.api.submit_document import IDEMPOTENCY_KEY
 from services.ingest.csv_upload import SubmissionRefused, Submitter
 from services.ingest.retry_request import RetryRequest, UnknownOriginal
-from shared.http.callers import NO_KEY, UNKNOWN_REQUEST, Auth, caller, known_form, unknown_request
+from shared.http.callers import OWNERS_ONLY, UNKNOWN_REQUEST, Callers, known_form, unknown_request
 from shared.http.documented_problems import problem_answers
 from shared.ids import Owner, RequestId
 from shared.trace_context import enter_trace
@@ -24,7 +24,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     },
     **problem_answers(
         {
-            **NO_KEY,
+            **OWNERS_ONLY,
             **UNKNOWN_REQUEST,
             400: ("invalid-idempotency-key", "The Idempotency-Key cannot be read."),
             409: (
@@ -39,7 +39,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def retry_router(retry: RetryRequest, auth: Auth, urls: PublicUrls) -> APIRouter:
+def retry_router(retry: RetryRequest, callers: Callers, urls: PublicUrls) -> APIRouter:
     router = APIRouter(tags=["requests"])
 
     @router.post(
@@ -51,7 +51,7 @@ def retry_router(retry: RetryRequest, auth: Auth, urls: PublicUrls) -> APIRouter
     )
     async def retry_request(
         request: Request,
-        owner: Annotated[Owner, Depends(caller(auth))],
+        owner: Annotated[Owner, Depends(callers.owner)],
         request_id: Annotated[RequestId, Depends(known_form)],
     ) -> JSONResponse:
         """Retry a request that has ended, as a new one with the same options.

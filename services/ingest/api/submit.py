@@ -20,7 +20,7 @@ from services.ingest.api.upload_bodies import CsvBody, FormBody
 from services.ingest.csv_upload import CsvRefused, SubmissionRefused, Submitter, UploadBody
 from services.ingest.submit_csv import DryRun, SubmitCsv
 from shared.errors import DependencyAway
-from shared.http.callers import Auth, caller
+from shared.http.callers import Callers, Credentials
 from shared.http.problems import Problem
 from shared.trace_context import enter_trace
 
@@ -31,7 +31,7 @@ FORM_OVERHEAD_BYTES: Final = 256 * 1024
 class SubmitApi(NamedTuple):
     """What the route needs of the deployment."""
 
-    auth: Auth
+    callers: Callers
     max_upload_bytes: int
     urls: PublicUrls
     recipes: Sequence[str]
@@ -47,21 +47,22 @@ def submit_router(submit: SubmitCsv, api: SubmitApi) -> APIRouter:
         openapi_extra=submission(),
         responses=answers(),
     )
-    async def submit_request(request: Request) -> Response:
+    async def submit_request(request: Request, credentials: Credentials) -> Response:
         """Submit a CSV as the part `file` of a form, or as the body. Options are form fields or query parameters.
 
         With `Accept: text/csv` the errors of a refused CSV come back as CSV.
         """
         enter_trace(request.headers.get("traceparent"))
-        return await _submitted(request, submit, api)
+        return await _submitted(request, credentials, submit=submit, api=api)
 
     return router
 
 
-async def _submitted(request: Request, submit: SubmitCsv, api: SubmitApi) -> Response:
+async def _submitted(request: Request, credentials: Credentials, *, submit: SubmitCsv, api: SubmitApi) -> Response:
     stream = _body_stream(request, api.max_upload_bytes)
     try:
-        submitter = Submitter(caller(api.auth)(), idempotency_key(request))
+        owner = await api.callers.owner(credentials)
+        submitter = Submitter(owner, idempotency_key(request))
         outcome = await submit(_upload_body(request, stream, api), submitter)
     except ClientDisconnect:
         return Response(status_code=400)

@@ -4,7 +4,7 @@ from typing import Any
 
 from services.ingest.api.examples import ACCEPTED
 from services.ingest.domain.options import SubmitOptions
-from shared.http.callers import NO_KEY
+from shared.http.callers import OWNERS_ONLY
 from shared.http.documented_problems import problem_answers
 
 _FILE = {"type": "string", "format": "binary"}
@@ -26,7 +26,7 @@ def answers() -> dict[int | str, dict[str, Any]]:
         },
         **problem_answers(
             {
-                **NO_KEY,
+                **OWNERS_ONLY,
                 400: ("malformed-multipart", "The form, or the Idempotency-Key, cannot be read."),
                 408: ("upload-too-slow", "The upload did not end in its time."),
                 409: ("idempotency-key-in-use", "The first submission with this key is still under way."),

@@ -10,10 +10,10 @@ from pydantic import BaseModel
 from services.notifier.domain.delivery import Delivery, DeliveryId, DeliveryState
 from services.notifier.domain.history import NumberedAttempt, RecordedDelivery
 from shared.events import Timestamp
-from shared.http.callers import NO_KEY, Auth, caller
+from shared.http.callers import OWNERS_ONLY, Callers
 from shared.http.documented_problems import problem_answers
 from shared.http.problems import Problem
-from shared.ids import RequestId
+from shared.ids import Owner, RequestId
 
 
 class DeliveryRecords(Protocol):
@@ -25,9 +25,11 @@ class DeliveryRecords(Protocol):
 
 
 class Requests(Protocol):
-    """Whether a request is known at all."""
+    """Whose a request is."""
 
-    async def knows(self, request_id: RequestId) -> bool: ...
+    async def is_of(self, owner: Owner, request_id: RequestId) -> bool:
+        """Whether there is such a request, and it is this owner's."""
+        ...
 
 
 class ByHand(Protocol):
@@ -75,31 +77,33 @@ class DeliveriesView(BaseModel):
     items: list[DeliveryView]
 
 
-def deliveries_router(records: DeliveryRecords, requests: Requests, by_hand: ByHand, *, auth: Auth) -> APIRouter:
-    """The routes; with `auth` `required` every call is refused, for there are no keys that could be shown."""
-    router = APIRouter(prefix="/v1", tags=["deliveries"], dependencies=[Depends(caller(auth))])
+def deliveries_router(records: DeliveryRecords, requests: Requests, by_hand: ByHand, *, callers: Callers) -> APIRouter:
+    """The routes. What is another owner's does not exist for a caller."""
+    router = APIRouter(prefix="/v1", tags=["deliveries"])
 
     @router.get(
         "/requests/{request_id}/deliveries",
         summary="List the webhooks of a request",
-        responses=problem_answers({**NO_KEY, 404: ("unknown-request", "There is no request with this id.")}),
+        responses=problem_answers({**OWNERS_ONLY, 404: ("unknown-request", "There is no request with this id.")}),
     )
     async def deliveries(
+        owner: Annotated[Owner, Depends(callers.owner)],
         request_id: Annotated[str, Path(description="The id that submitting gave.")],
     ) -> DeliveriesView:
         """The webhooks of one request with their attempts; none when no callback URL was given."""
         known = RequestId(_uuid(request_id, "request"))
-        found = await records.of_request(known)
-        if not found and not await requests.knows(known):
+        found = [one for one in await records.of_request(known) if one.owed.delivery.owner == owner]
+        if not found and not await requests.is_of(owner, known):
             raise _missing("request", request_id)
         return DeliveriesView(items=[_view(one) for one in found])
 
     @router.post(
         "/deliveries/{delivery_id}/redeliver",
         summary="Deliver a webhook once more",
-        responses=problem_answers({**NO_KEY, 404: ("unknown-delivery", "There is no delivery with this id.")}),
+        responses=problem_answers({**OWNERS_ONLY, 404: ("unknown-delivery", "There is no delivery with this id.")}),
     )
     async def redeliver(
+        owner: Annotated[Owner, Depends(callers.owner)],
         delivery_id: Annotated[str, Path(description="The `webhook-id` of the delivery.")],
     ) -> DeliveryView:
         """Post the same body with the same `webhook-id` once more, now, and say what became of it.
@@ -107,16 +111,16 @@ def deliveries_router(records: DeliveryRecords, requests: Requests, by_hand: ByH
         The schedule goes on as it was, unless this attempt succeeds: then the webhook is delivered.
         """
         known = DeliveryId(_uuid(delivery_id, "delivery"))
-        recorded = await _found(records, known)
+        recorded = await _found(records, known, owner)
         await by_hand.deliver(recorded.owed.delivery)
-        return _view(await _found(records, known))
+        return _view(await _found(records, known, owner))
 
     return router
 
 
-async def _found(records: DeliveryRecords, delivery_id: DeliveryId) -> RecordedDelivery:
+async def _found(records: DeliveryRecords, delivery_id: DeliveryId, owner: Owner) -> RecordedDelivery:
     recorded = await records.find(delivery_id)
-    if recorded is None:
+    if recorded is None or recorded.owed.delivery.owner != owner:
         raise _missing("delivery", delivery_id)
     return recorded
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 import httpx2
 import pytest
@@ -18,10 +18,12 @@ from services.aggregator.domain.completion import Standing, Tally
 from services.aggregator.known_requests import row_of
 from shared import object_keys
 from shared.http.app import service_app
+from shared.http.callers import Callers
 from shared.ids import Owner, RequestId
 from shared.object_memory import MemoryObjects
 from shared.picture_urls import PictureUrls
 from shared.request_files import ManifestImage
+from tests.callers import ALL_OPERATORS, EVERYONE, MemoryKeys, keyed
 from tests.unit.aggregator.fakes import NOON, REQUEST, FakeListedRequests, request_file
 
 OTHER = "00000000-0000-4000-8000-000000000000"
@@ -74,15 +76,15 @@ class Manifests:
 
 
 class Stage:
-    def __init__(self, auth: Literal["required", "off"] = "off") -> None:
+    def __init__(self, callers: Callers = EVERYONE) -> None:
         self.listed, self.store, self.manifests = FakeListedRequests(), MemoryObjects(), Manifests()
         self.listed.put(row_of(request_file()))
         links = Links("https://in.example", "https://agg.example", "https://not.example")
         statuses = Statuses(self.listed, Results(), links)
-        self.app = service_app("aggregator", {}, debug=False)
-        self.app.include_router(status_router(statuses, auth=auth))
-        self.app.include_router(images_router(statuses, ImagePages(Results(), self.manifests, URLS), auth=auth))
-        self.app.include_router(csv_router(statuses, self.store, "requests", auth=auth))
+        self.app = service_app("aggregator", {}, operators=ALL_OPERATORS, debug=False)
+        self.app.include_router(status_router(statuses, callers=callers))
+        self.app.include_router(images_router(statuses, ImagePages(Results(), self.manifests, URLS), callers=callers))
+        self.app.include_router(csv_router(statuses, self.store, "requests", callers=callers))
         self.app.include_router(pictures_router(self.store, "images", URLS, valid_for=timedelta(minutes=5)))
 
     async def get(self, path: str) -> httpx2.Response:
@@ -183,10 +185,10 @@ async def test_unknown_and_malformed_ids_are_404(request_id: str, path: str) -> 
 
 @pytest.mark.parametrize("path", ["", "/images", "/output.csv", "/failures.csv"])
 async def test_without_a_key_nobody_is_answered_when_keys_are_required(path: str) -> None:
-    answer = await Stage("required").get(f"/v1/requests/{REQUEST}{path}")
+    answer = await Stage(keyed(MemoryKeys())).get(f"/v1/requests/{REQUEST}{path}")
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
-    assert (await Stage("required").get("/healthz")).status_code == 200
+    assert (await Stage(keyed(MemoryKeys())).get("/healthz")).status_code == 200
 
 
 async def test_images_tell_where_they_stand_and_what_became_of_them() -> None:
@@ -252,7 +254,7 @@ async def test_there_is_no_failures_file_when_nothing_failed() -> None:
 
 
 async def test_a_signed_url_leads_to_the_picture_without_a_key() -> None:
-    stage = Stage("required")
+    stage = Stage(keyed(MemoryKeys()))
     stage.store.objects["images", KEY] = b"picture"
     answer = await stage.get(URLS.url(KEY))
     assert answer.status_code == 302

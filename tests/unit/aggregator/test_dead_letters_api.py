@@ -1,6 +1,6 @@
 """What operators get over HTTP: dead letters in groups and pages, and replays."""
 
-from typing import Any, Literal
+from typing import Any
 
 import httpx2
 import pytest
@@ -11,6 +11,8 @@ from services.aggregator.dead_letter_replays import replays, topics_to_return_to
 from services.aggregator.domain.dead_letter import DeadLetter
 from services.aggregator.replay_dead_letters import ReplayDeadLetters
 from shared.http.app import service_app
+from shared.http.callers import Operators
+from tests.callers import ALL_OPERATORS, KEYED_OPERATORS
 from tests.unit.aggregator.dead_letter_fakes import (
     FakeLetters,
     FakeRecords,
@@ -22,12 +24,12 @@ from tests.unit.aggregator.fakes import REQUEST, noon
 
 
 class Stage:
-    def __init__(self, *letters: DeadLetter, auth: Literal["required", "off"] = "off") -> None:
+    def __init__(self, *letters: DeadLetter, operators: Operators = ALL_OPERATORS) -> None:
         self.letters, self.records = FakeLetters(*letters), FakeRecords()
         ways = replays(self.records, topics_to_return_to(lambda topic: topic.name), source="pixelmill/test", now=noon)
-        self.app = service_app("aggregator", {}, debug=False)
+        self.app = service_app("aggregator", {}, operators=ALL_OPERATORS, debug=False)
         replay = ReplayDeadLetters(self.letters, ways, now=noon)
-        self.app.include_router(dead_letters_router(self.letters, replay, auth=auth))
+        self.app.include_router(dead_letters_router(self.letters, replay, operators=operators))
 
     async def get(self, path: str = "", status: int = 200) -> Any:
         return await self._ask("GET", path, status)
@@ -150,9 +152,9 @@ async def test_when_nothing_could_be_replayed_that_is_an_error_and_otherwise_it_
 
 
 async def test_without_a_key_nothing_is_told() -> None:
-    stage = Stage(image_letter(0), auth="required")
-    assert (await stage.get("", 401))["type"] == "urn:pixelmill:problem:key-required"
-    assert (await stage.replay(401, code="timeout"))["type"] == "urn:pixelmill:problem:key-required"
+    stage = Stage(image_letter(0), operators=KEYED_OPERATORS)
+    assert (await stage.get("", 401))["type"] == "urn:pixelmill:problem:operator-key-required"
+    assert (await stage.replay(401, code="timeout"))["type"] == "urn:pixelmill:problem:operator-key-required"
 
 
 def test_a_cut_through_a_character_leaves_text() -> None:

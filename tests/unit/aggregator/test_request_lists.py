@@ -20,6 +20,7 @@ from services.aggregator.domain.request_list import (
 from services.aggregator.known_requests import row_of
 from shared.http.app import service_app
 from shared.ids import LOCAL_OWNER, Owner, RequestId
+from tests.callers import ALL_OPERATORS, EVERYONE
 from tests.unit.aggregator.fakes import NOON, FakeListedRequests, request_file
 from tests.unit.aggregator.test_api import Results
 
@@ -35,8 +36,8 @@ class Stage:
         statuses = Statuses(
             self.listed, Results(), Links("https://in.example", "https://agg.example", "https://not.example")
         )
-        self.app = service_app("aggregator", {}, debug=False)
-        self.app.include_router(status_router(statuses, auth="off"))
+        self.app = service_app("aggregator", {}, operators=ALL_OPERATORS, debug=False)
+        self.app.include_router(status_router(statuses, callers=EVERYONE))
 
     async def get(self, **query: str) -> httpx2.Response:
         transport = httpx2.ASGITransport(app=self.app)

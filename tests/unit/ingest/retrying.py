@@ -23,6 +23,7 @@ from shared.ids import LOCAL_OWNER, Owner, RequestId
 from shared.kafka.records import Received, Record, Trigger
 from shared.object_memory import MemoryObjects
 from shared.request_files import ManifestImage, RequestFile
+from tests.callers import ALL_OPERATORS, EVERYONE
 from tests.unit.ingest.fakes import NOON, REQUEST, RecordedAnnouncements, RequestsInMemory, agreed, images_of, taken
 
 BUCKET = "requests"
@@ -67,8 +68,8 @@ class Retrying:
             self.rows, objects, acceptance, limits=limits, now=lambda: LATER, new_id=lambda: self.new_ids.pop(0)
         )
         self.on_retry_requested = OnRetryRequested(self.retry)
-        self.app = service_app("ingest", {}, debug=False)
-        self.app.include_router(retry_router(self.retry, "off", URLS))
+        self.app = service_app("ingest", {}, operators=ALL_OPERATORS, debug=False)
+        self.app.include_router(retry_router(self.retry, EVERYONE, URLS))
 
     def assemble(self, outcomes: str) -> None:
         """Leave behind what the end of a request does."""

@@ -17,6 +17,7 @@ from shared.http.app import service_app
 from shared.ids import LOCAL_OWNER, Owner
 from shared.kafka.records import Trigger
 from shared.topics import REQUESTS_PROGRESS
+from tests.callers import ALL_OPERATORS, EVERYONE
 from tests.unit.ingest.fakes import NOON, REQUEST, RecordedFacts, RequestsInMemory, agreed
 
 URLS = PublicUrls("http://in.example/", "http://agg.example", "http://not.example")
@@ -34,8 +35,8 @@ class Running:
         self.facts = RecordedFacts()
         self.announcements = BackgroundAnnouncements(self.facts, self.rows, now=lambda: NOON)
         self.cancel = CancelRequest(self.rows, self.announcements, now=lambda: NOON)
-        self.app = service_app("ingest", {}, debug=False)
-        self.app.include_router(cancel_router(self.cancel, "off", URLS))
+        self.app = service_app("ingest", {}, operators=ALL_OPERATORS, debug=False)
+        self.app.include_router(cancel_router(self.cancel, EVERYONE, URLS))
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx2.AsyncClient]:

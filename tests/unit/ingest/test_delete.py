@@ -14,6 +14,7 @@ from shared.http.app import service_app
 from shared.ids import LOCAL_OWNER, Owner
 from shared.object_memory import MemoryObjects
 from shared.topics import REQUESTS_DELETED
+from tests.callers import ALL_OPERATORS, EVERYONE
 from tests.unit.ingest.fakes import NOON, REQUEST, RecordedFacts, RequestsInMemory, agreed
 
 DELETED = [RequestDeleted(request_id=REQUEST, owner=LOCAL_OWNER)]
@@ -32,8 +33,8 @@ class Kept:
                 self.store.objects[bucket, f"{request}/{name}"] = b"x"
         objects = S3Requests(self.store, "requests", images_bucket="images")
         self.delete = DeleteRequest(self.rows, objects, self.facts, now=lambda: NOON)
-        self.app = service_app("ingest", {}, debug=False)
-        self.app.include_router(delete_router(self.delete, "off"))
+        self.app = service_app("ingest", {}, operators=ALL_OPERATORS, debug=False)
+        self.app.include_router(delete_router(self.delete, EVERYONE))
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx2.AsyncClient]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any
 
 import httpx2
 import pytest
@@ -12,6 +12,8 @@ from services.ingest.api.answers import PublicUrls
 from services.ingest.api.submit import FORM_OVERHEAD_BYTES, SubmitApi, submit_router
 from services.ingest.api.upload_bodies import MAX_FIELD_BYTES
 from shared.http.app import service_app
+from shared.http.callers import Callers
+from tests.callers import ALL_OPERATORS, EVERYONE, MemoryKeys, keyed
 from tests.unit.ingest.fakes import GOOD_CSV, HEADER, RECIPES, csv_of
 from tests.unit.ingest.test_submit_csv import Ingest
 
@@ -23,14 +25,14 @@ class Api:
     def __init__(
         self,
         *,
-        auth: Literal["required", "off"] = "off",
+        callers: Callers = EVERYONE,
         max_bytes: int = 100_000,
         upload_timeout: float = 60,
         max_images: int = 100,
     ) -> None:
         self.ingest = Ingest(upload_timeout=upload_timeout, max_images=max_images)
-        self.app = service_app("ingest", {}, debug=False)
-        self.app.include_router(submit_router(self.ingest.submit, SubmitApi(auth, max_bytes, URLS, RECIPES.names)))
+        self.app = service_app("ingest", {}, operators=ALL_OPERATORS, debug=False)
+        self.app.include_router(submit_router(self.ingest.submit, SubmitApi(callers, max_bytes, URLS, RECIPES.names)))
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx2.AsyncClient]:
@@ -231,7 +233,7 @@ async def test_a_dry_run_is_answered_with_200_and_findings() -> None:
 
 
 async def test_without_keys_nobody_is_let_in_when_authentication_is_required() -> None:
-    api = Api(auth="required")
+    api = Api(callers=keyed(MemoryKeys()))
     answer = await api.post(content=GOOD_CSV.encode(), headers=CSV)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"

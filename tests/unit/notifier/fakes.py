@@ -11,7 +11,7 @@ from services.notifier.domain.progress import Move, Owed, Progress, owed_since
 from services.notifier.domain.signature import WebhookSecret
 from services.notifier.endpoint_places import EndpointPlaces
 from shared.events import DeliveryDue, Event, RequestCompleted
-from shared.ids import RequestId
+from shared.ids import LOCAL_OWNER, Owner, RequestId
 from shared.kafka.records import Received, Trigger
 from shared.kafka.retry_tiers import Reason
 from shared.suspension import Mark
@@ -54,8 +54,8 @@ class KnownCallbacks:
     async def url_for(self, request_id: RequestId) -> str | None:
         return self.urls.get(request_id)
 
-    async def knows(self, request_id: RequestId) -> bool:
-        return request_id in self.urls
+    async def is_of(self, owner: Owner, request_id: RequestId) -> bool:
+        return owner == LOCAL_OWNER and request_id in self.urls
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Literal
 
 import httpx2
 import pytest
@@ -17,6 +16,8 @@ from services.notifier.on_request_completed import OnRequestCompleted
 from services.notifier.steps import Steps
 from shared.events import rfc3339
 from shared.http.app import service_app
+from shared.http.callers import Callers
+from tests.callers import ALL_OPERATORS, EVERYONE, MemoryKeys, keyed
 from tests.unit.notifier.fakes import (
     NOON,
     REQUEST,
@@ -33,7 +34,7 @@ from tests.unit.notifier.fakes import (
 
 
 class Api:
-    def __init__(self, *script: Answer | Exception, auth: Literal["required", "off"] = "off") -> None:
+    def __init__(self, *script: Answer | Exception, callers: Callers = EVERYONE) -> None:
         self.deliveries = DeliveriesInMemory()
         self.receiver = Receiver(list(script))
         self.later = LaterInMemory()
@@ -41,9 +42,9 @@ class Api:
         self.steps = Steps(
             courier, self.deliveries, places(), self.later, schedule=Schedule(), now=lambda: NOON, chance=lambda: 0.0
         )
-        self.app = service_app("notifier", {}, debug=False)
+        self.app = service_app("notifier", {}, operators=ALL_OPERATORS, debug=False)
         by_hand = ByHand(courier, self.deliveries)
-        self.app.include_router(deliveries_router(self.deliveries, KnownCallbacks(), by_hand, auth=auth))
+        self.app.include_router(deliveries_router(self.deliveries, KnownCallbacks(), by_hand, callers=callers))
 
     async def deliver(self) -> None:
         await OnRequestCompleted(KnownCallbacks(), self.steps)(received())
@@ -117,7 +118,7 @@ async def test_redelivering_an_unknown_delivery_is_404(name: str) -> None:
 
 
 async def test_where_keys_are_required_nothing_is_shown_without_one() -> None:
-    async with Api(auth="required").client() as client:
+    async with Api(callers=keyed(MemoryKeys())).client() as client:
         answer = await client.get(f"/v1/requests/{REQUEST}/deliveries")
         alive = await client.get("/healthz")
     assert answer.status_code == 401
