@@ -12,7 +12,7 @@ from deploy.embedded.stack_state import ProcessState, read_state
 
 PARTS: Final = frozenset({"kafka", "postgres", "s3"})
 CODEC: Final = "codec"
-_SPAWNED: Final = b"--multiprocessing-fork"
+_CODEC_MODULE: Final = b"\0services.processor.codec\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _runs(state: ProcessState) -> bool:
 
 def _codecs(processor: Victim) -> Iterator[Victim]:
     for member in members_of_session(processor.process):
-        if member != processor.process and _SPAWNED in _command_line(member.pid):
+        if member != processor.process and _CODEC_MODULE in _command_line(member.pid):
             yield Victim(CODEC, member)
 
 

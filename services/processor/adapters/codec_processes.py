@@ -7,6 +7,7 @@ from typing import Protocol
 from services.processor.codec.job import Compressed, Job, Order, SourcePicture
 from services.processor.codec.memory_file import MemoryFile
 from services.processor.domain.picture import CompressedPicture, Rendered
+from shared.errors import Permanent
 from shared.events import SourceFacts
 from shared.recipes import Recipe, Rendition
 
@@ -29,8 +30,8 @@ class CodecProcesses:
         with ExitStack() as held:
             outputs = [held.enter_context(MemoryFile(rendition.name)) for rendition in recipe.renditions]
             orders = tuple(map(_order, recipe.renditions, outputs))
-            done = await self._pool.compress(Job(source.shared, self._max_pixels, orders))
-            yield _picture(done, recipe, outputs)
+            done = await self._pool.compress(Job(source.descriptor, self._max_pixels, orders))
+            yield _believable(done, recipe, outputs)
 
     async def probe(self) -> None:
         """Raise `DependencyAway` unless a process answers."""
@@ -41,11 +42,19 @@ def _order(rendition: Rendition, output: MemoryFile) -> Order:
     return Order(
         format=rendition.format,
         quality=rendition.quality,
-        output=output.shared,
+        output=output.descriptor,
         width=rendition.width,
         height=rendition.height,
         fit=rendition.fit,
     )
+
+
+def _believable(done: Compressed, recipe: Recipe, outputs: list[MemoryFile]) -> CompressedPicture:
+    """Raises `Permanent` for an answer that no codec of ours gives: the picture took its process over."""
+    try:
+        return _picture(done, recipe, outputs)
+    except ValueError as error:
+        raise Permanent("codec_crash", "The picture made its codec process say nonsense.") from error
 
 
 def _picture(done: Compressed, recipe: Recipe, outputs: list[MemoryFile]) -> CompressedPicture:

@@ -1,7 +1,7 @@
 """What a codec process is given and what it answers: small frozen values. The pictures lie in memory files."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NewType
 
 SourceFormat = Literal["jpeg", "png", "webp", "gif"]
 Format = Literal["jpeg", "png", "webp"]
@@ -17,12 +17,8 @@ class Unusable(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class SharedFile:
-    """A file that another process keeps open, by its path and by what cannot be reused: its inode."""
-
-    path: str
-    inode: int
+Descriptor = NewType("Descriptor", int)
+"""An open file of the process that has the value; it means nothing to another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +27,7 @@ class Order:
 
     format: Literal["keep", "jpeg", "png", "webp"]
     quality: int
-    output: SharedFile
+    output: Descriptor
     width: int | None = None
     height: int | None = None
     fit: Literal["contain", "cover"] = "contain"
@@ -41,7 +37,7 @@ class Order:
 class Job:
     """One picture: one decode serves all orders."""
 
-    source: SharedFile
+    source: Descriptor
     max_pixels: int
     orders: tuple[Order, ...]
 
@@ -81,3 +77,21 @@ class Refused:
 
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A mistake of the codec's own, which one picture found."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A job and the processor time that it may take."""
+
+    job: Job
+    cpu_seconds: float
+
+
+Answer = Compressed | Refused | Failed

@@ -4,15 +4,10 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from services.processor.codec.job import SharedFile
-
-
-class StaleFile(Exception):
-    """The path leads to another file: whoever gave it has closed the file that was meant."""
+from services.processor.codec.job import Descriptor
 
 
 class MemoryFile:
@@ -23,10 +18,9 @@ class MemoryFile:
         self.size = 0
 
     @property
-    def shared(self) -> SharedFile:
-        """How another process of the same user finds it while this process keeps it open."""
-        path = f"/proc/{os.getpid()}/fd/{self._descriptor}"
-        return SharedFile(path, os.fstat(self._descriptor).st_ino)
+    def descriptor(self) -> Descriptor:
+        """How a job names it while it is open."""
+        return Descriptor(self._descriptor)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append all of `data`."""
@@ -54,9 +48,8 @@ class MemoryFile:
 
 
 @contextmanager
-def opened(file: SharedFile) -> Iterator[io.BufferedRandom]:
-    """Open a file that another process holds, to read and to write. Raises `StaleFile` when it is gone."""
-    with Path(file.path).open("r+b") as stream:
-        if os.fstat(stream.fileno()).st_ino != file.inode:
-            raise StaleFile
+def opened(file: Descriptor) -> Iterator[io.BufferedRandom]:
+    """Read and write an open file from its begin; it stays open."""
+    with open(file, "r+b", closefd=False) as stream:
+        stream.seek(0)
         yield stream

@@ -7,8 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from services.processor.codec.child import Answer, Failed, Task
-from services.processor.codec.job import Compressed, Job, Refused
+from services.processor.codec.job import Answer, Compressed, Failed, Job, Refused, Task
 from services.processor.codec.process import CodecProcess, Died
 from services.processor.company import Company
 from services.processor.metrics import CODEC_PROCESSES_LOST

@@ -1,17 +1,24 @@
-"""One codec process, as its parent sees it: it takes one job at a time over a connection that nobody shares.
+"""One codec process, as its parent sees it: it takes one job at a time over a socket that nobody shares.
 
-A process that is killed or stopped, whenever that happens, harms the one job that it has.
+A process that is killed or stopped, whenever that happens, harms the one job that it has. What it says is believed as
+little as the picture that it decodes.
 """
 
 import asyncio
 import os
 import signal
-from multiprocessing import get_context
-from typing import Final, cast
+import socket
+import subprocess
+import sys
+from typing import Final
 
-from services.processor.codec.child import READY, Answer, Hears, Task, serve
+from pydantic import TypeAdapter, ValidationError
 
-_spawning: Final = get_context("spawn")
+from services.processor.codec.job import Answer, Task
+from services.processor.codec.messages import MAX_MESSAGE_BYTES, READY, send_task
+
+MODULE: Final = "services.processor.codec"
+_ANSWER: Final = TypeAdapter[Answer](Answer)
 
 
 class Died(Exception):
@@ -27,16 +34,15 @@ class Died(Exception):
 
 
 class CodecProcess:
-    """Started at once, ready a little later. Its answers are small enough to arrive whole or not at all."""
+    """Started at once, ready a little later. It inherits one end of a socket and nothing else: no file, no setting."""
 
     def __init__(self, memory_bytes: int) -> None:
         # Started on the thread of the loop: the kernel kills the child when the thread that started it ends.
-        self._connection, other_end = _spawning.Pipe()
-        self._process = _spawning.Process(target=serve, args=(other_end, os.getpid(), memory_bytes), daemon=True)
+        self._channel, other_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self._process.start()
+            self._process = _started(other_end, memory_bytes)
         except OSError:
-            self._connection.close()
+            self._channel.close()
             raise
         finally:
             other_end.close()
@@ -44,12 +50,12 @@ class CodecProcess:
         self.tasks = 0
 
     @property
-    def pid(self) -> int | None:
+    def pid(self) -> int:
         return self._process.pid
 
     @property
     def is_alive(self) -> bool:
-        return self._process.is_alive()
+        return self._process.poll() is None
 
     async def be_ready(self, *, seconds: float) -> None:
         """Return when it takes tasks. Raises `Died`, or `TimeoutError` when it is too slow."""
@@ -60,22 +66,23 @@ class CodecProcess:
         """Hand over a task and return its answer. Raises `Died`, or `TimeoutError` when there is none in time."""
         self.tasks += 1
         try:
-            self._connection.send(task)
+            send_task(self._channel, task)
         except OSError as error:
             raise await self._death() from error
-        answer = await self._received(seconds)
-        assert not isinstance(answer, str), "a process is ready once"
-        return answer
+        said = await self._received(seconds)
+        try:
+            return _ANSWER.validate_json(said, strict=True)
+        except ValidationError as error:
+            raise await self._death() from error
 
     async def kill(self) -> None:
         """End it, whatever it does, and forget it."""
         self._process.kill()
-        await asyncio.to_thread(self._process.join)
-        self._connection.close()
-        self._process.close()
+        await asyncio.to_thread(self._process.wait)
+        self._channel.close()
 
-    async def _received(self, seconds: float) -> Hears:
-        loop, number = asyncio.get_running_loop(), self._connection.fileno()
+    async def _received(self, seconds: float) -> bytes:
+        loop, number = asyncio.get_running_loop(), self._channel.fileno()
         readable = asyncio.Event()
         loop.add_reader(number, readable.set)
         try:
@@ -83,16 +90,33 @@ class CodecProcess:
                 await readable.wait()
         except TimeoutError:
             # An answer that came while this process stood still counts.
-            if not self._connection.poll():
+            if not (said := self._said()):
                 raise
+            return said
         finally:
             loop.remove_reader(number)
+        return self._said() or await self._dead()
+
+    def _said(self) -> bytes:
+        """One message; nothing when there is none, or will be none any more."""
         try:
-            return cast(Hears, self._connection.recv())
-        except (EOFError, OSError) as error:
-            raise await self._death() from error
+            return self._channel.recv(MAX_MESSAGE_BYTES, socket.MSG_DONTWAIT)
+        except OSError:
+            return b""
+
+    async def _dead(self) -> bytes:
+        raise await self._death()
 
     async def _death(self) -> Died:
         self._process.kill()
-        await asyncio.to_thread(self._process.join)
-        return Died(self._process.exitcode)
+        return Died(await asyncio.to_thread(self._process.wait))
+
+
+def _started(channel: socket.socket, memory_bytes: int) -> subprocess.Popen[bytes]:
+    arguments = [channel.fileno(), os.getpid(), memory_bytes]
+    return subprocess.Popen(
+        [sys.executable, "-m", MODULE, *map(str, arguments)],
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.DEVNULL,
+        pass_fds=[channel.fileno()],
+    )

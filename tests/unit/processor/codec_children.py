@@ -5,15 +5,16 @@ import signal
 from functools import partial
 from pathlib import Path
 
+from services.processor.codec.process import MODULE
 from tests.waiting import until
 
 
 def codec_processes(parent: int) -> list[int]:
-    """The codec processes of one parent; the tracker that multiprocessing starts beside them is none."""
+    """The codec processes of one parent."""
     children: list[int] = []
     for task in Path(f"/proc/{parent}/task").iterdir():
         children += map(int, (task / "children").read_text().split())
-    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [child for child in children if MODULE.encode() in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def processor_seconds(process: int) -> float:

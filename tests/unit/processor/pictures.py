@@ -57,8 +57,8 @@ def run(data: bytes, orders: Sequence[dict[str, Any]], *, max_pixels: int = MAX_
     with MemoryFile("source") as source:
         source.write(data)
         outputs = [MemoryFile("output") for _ in orders]
-        made = [Order(**order, output=output.shared) for order, output in zip(orders, outputs, strict=True)]
-        answer = compress(Job(source.shared, max_pixels, tuple(made)))
+        made = [Order(**order, output=output.descriptor) for order, output in zip(orders, outputs, strict=True)]
+        answer = compress(Job(source.descriptor, max_pixels, tuple(made)))
         contents = [output.read() for output in outputs]
         for output in outputs:
             output.close()

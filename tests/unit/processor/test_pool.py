@@ -15,9 +15,8 @@ import pytest
 from PIL import Image
 from prometheus_client import REGISTRY
 
-from services.processor.codec.compress import compress
 from services.processor.codec.job import Compressed, Job, Order
-from services.processor.codec.memory_file import MemoryFile, StaleFile
+from services.processor.codec.memory_file import MemoryFile
 from services.processor.codec.pool import CodecPool, PoolLimits
 from shared.errors import DependencyAway, Permanent
 from tests.unit.processor.codec_children import codec_processes, is_gone, killed_at_work, process_at_work
@@ -41,7 +40,7 @@ async def pool() -> AsyncIterator[CodecPool]:
 def job(data: bytes) -> Iterator[Job]:
     with MemoryFile("source") as source, MemoryFile("output") as output:
         source.write(data)
-        yield Job(source.shared, 60_000_000, (Order("keep", 50, output.shared),))
+        yield Job(source.descriptor, 60_000_000, (Order("keep", 50, output.descriptor),))
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ def processes_lost(cause: str) -> float:
 async def test_a_picture_is_compressed_in_another_process(pool: CodecPool) -> None:
     with MemoryFile("source") as source, MemoryFile("output") as output:
         source.write(encoded(photo(), "JPEG", quality=95))
-        answer = await pool.compress(Job(source.shared, 60_000_000, (Order("webp", 50, output.shared),)))
+        answer = await pool.compress(Job(source.descriptor, 60_000_000, (Order("webp", 50, output.descriptor),)))
         assert answer.made[0].bytes == len(output.read()) > 0
         assert output.read()[8:12] == b"WEBP"
 
@@ -235,17 +234,6 @@ async def test_a_process_is_replaced_after_its_share_of_pictures() -> None:
         assert len(used) == 2
     finally:
         await pool.close()
-
-
-def test_a_job_that_was_given_up_writes_into_nobody_elses_file() -> None:
-    with job(encoded(photo(), "JPEG")) as given_up:
-        pass
-    with MemoryFile("source") as source, MemoryFile("output") as output:
-        source.write(b"another picture")
-        assert given_up.source.path == source.shared.path
-        with pytest.raises(StaleFile):
-            compress(given_up)
-        assert output.read() == b""
 
 
 async def test_closing_leaves_no_process(pool: CodecPool) -> None:

@@ -1,0 +1,51 @@
+"""Tasks and answers on the socket between a processor and a codec process: plain JSON, and descriptors beside it.
+
+Nothing that a codec process says is executed, as a pickle would be: a picture may have taken the process over.
+"""
+
+import json
+import socket
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Final
+
+from services.processor.codec.job import Answer, Descriptor, Failed, Job, Order, Task
+
+READY: Final = b"ready"
+
+MAX_MESSAGE_BYTES: Final = 64 * 1024
+MAX_DESCRIPTORS: Final = 64
+_MAX_ERROR: Final = 1000
+
+
+def files_of(job: Job) -> list[Descriptor]:
+    """The source, then the outputs in the order of the orders."""
+    return [job.source, *(order.output for order in job.orders)]
+
+
+def send_task(channel: socket.socket, task: Task) -> None:
+    """Hand over a task with the files that it names. Raises `OSError` when nobody listens."""
+    socket.send_fds(channel, [json.dumps(asdict(task)).encode()], files_of(task.job))
+
+
+def receive_task(channel: socket.socket) -> Task | None:
+    """Wait for a task, whose files are then this process's to close; None when the other side is gone."""
+    try:
+        content, files, _, _ = socket.recv_fds(channel, MAX_MESSAGE_BYTES, MAX_DESCRIPTORS)
+    except OSError:
+        return None
+    return _task(content, [Descriptor(file) for file in files]) if content else None
+
+
+def send_answer(channel: socket.socket, answer: Answer) -> None:
+    """Say what became of a task, in one piece."""
+    if isinstance(answer, Failed):
+        answer = replace(answer, error=answer.error[:_MAX_ERROR])
+    channel.send(json.dumps(asdict(answer)).encode())
+
+
+def _task(content: bytes, files: Sequence[Descriptor]) -> Task:
+    fields = json.loads(content)
+    job = fields["job"]
+    orders = [Order(**{**order, "output": file}) for order, file in zip(job["orders"], files[1:], strict=True)]
+    return Task(Job(files[0], job["max_pixels"], tuple(orders)), fields["cpu_seconds"])
