@@ -64,10 +64,12 @@ def allowed_by_operator(address: str | Address, allow_networks: Sequence[Network
 
 
 def _parsed(address: str | Address) -> Address | None:
+    """Read an address; one with a zone is none, for it means an interface of this machine."""
     try:
-        return ip_address(address) if isinstance(address, str) else address
+        parsed = ip_address(address)
     except ValueError:
         return None
+    return None if isinstance(parsed, IPv6Address) and parsed.scope_id is not None else parsed
 
 
 def _is_public(address: Address) -> bool:

@@ -5,6 +5,7 @@ proxy, takes bodies as they are, counts their bytes and has one deadline for eve
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -18,7 +19,8 @@ from yarl import URL
 
 from shared.errors import Permanent
 from shared.safe_http.errors import mapped_errors, retry_after_seconds, status_error
-from shared.safe_http.gate import Gate, GatedResolver, Lookup, SystemLookup
+from shared.safe_http.gate import Gate, GatedResolver, MakeSocket
+from shared.safe_http.lookup import Lookup, SystemLookup
 from shared.safe_http.places import Places
 from shared.safe_http.policy import FetchPolicy
 from shared.safe_http.urls import joined, parse_url
@@ -27,6 +29,8 @@ Sink = Callable[[bytes | memoryview], object]
 """Takes the next bytes of a body."""
 
 READ_BUFFER_BYTES: Final = 256 * 1024
+# Idle connections are files that are open: a stranger's thousand host names must not use them up.
+KEEP_ALIVE_SECONDS: Final = 5.0
 
 _REDIRECTS: Final = frozenset(
     {
@@ -67,12 +71,12 @@ class SafeClient:
         *,
         lookup: Lookup | None = None,
         tls: ssl.SSLContext | None = None,
+        make_socket: MakeSocket = socket.socket,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._policy = policy
-        self._gate = Gate(policy.allow_networks)
-        self._system_lookup = SystemLookup() if lookup is None else None
-        self._lookup = lookup or self._system_lookup
+        self._gate = Gate(policy.allow_networks, make_socket)
+        self._lookup = lookup or SystemLookup()
         self._tls = tls
         self._now = now
         self._places = Places(policy.per_host)
@@ -84,7 +88,7 @@ class SafeClient:
         A failure may come when part of the body was handed over already.
         """
         target = parse_url(url)
-        async with self._places.one(target):
+        async with self._places.one(target.origin()):
             with mapped_errors():
                 async with asyncio.timeout(self._policy.timeout_seconds):
                     return await self._fetch(target, into, max_bytes=max_bytes)
@@ -100,7 +104,7 @@ class SafeClient:
     ) -> Answered:
         """POST a body and return the answer, whatever its status; redirects are not followed."""
         target = parse_url(url)
-        async with self._places.one(target):
+        async with self._places.one(target.origin()):
             with mapped_errors():
                 async with asyncio.timeout(deadline_seconds), self._request("POST", target, body, headers) as response:
                     answer = await _read_up_to(response, max_response_bytes)
@@ -111,8 +115,6 @@ class SafeClient:
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
-        if self._system_lookup is not None:
-            self._system_lookup.close()
 
     async def _fetch(self, target: URL, into: Sink, *, max_bytes: int) -> Fetched:
         for _ in range(self._policy.max_redirects + 1):
@@ -155,12 +157,14 @@ class SafeClient:
         return self._session
 
     def _session_options(self) -> dict[str, Any]:
-        assert self._lookup is not None
         connector = aiohttp.TCPConnector(
             resolver=GatedResolver(self._gate, self._lookup),
+            # Each connection has its own look-up, and goes to what was judged in it.
+            use_dns_cache=False,
             socket_factory=self._gate.open_socket,
             limit=0,
             limit_per_host=self._policy.per_host,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
             ssl=self._tls or True,
         )
         return {

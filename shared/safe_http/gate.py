@@ -1,10 +1,8 @@
 """The gate that every connection passes: its address and port are judged, and it goes to the address judged."""
 
-import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -12,12 +10,14 @@ from yarl import URL
 
 from shared.errors import Permanent
 from shared.safe_http.addresses import Network, allowed_by_operator, permitted
+from shared.safe_http.lookup import Lookup
 from shared.safe_http.urls import DEFAULT_PORTS, invalid_url, numeric_host
 
-Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Returns the addresses of a host, or raises `OSError`."""
+MakeSocket = Callable[[int, int, int], socket.socket]
+"""Makes a socket of a family, a kind and a protocol; what it connects to has been judged before."""
 
-LOOKUP_THREADS: Final = 32
+# A name can have thousands of addresses, and nobody is to be scanned with our help.
+ADDRESSES_OF_A_FAMILY: Final = 2
 
 _BLOCKED_ADDRESS: Final = (
     "The URL leads to a private, local or reserved address, and nothing is requested from those."
@@ -36,8 +36,9 @@ class ForbiddenAddress(OSError):
 class Gate:
     """Judges addresses and ports: public addresses on ports 80 and 443, allowed networks on any port."""
 
-    def __init__(self, allow_networks: Sequence[Network]) -> None:
+    def __init__(self, allow_networks: Sequence[Network], make_socket: MakeSocket = socket.socket) -> None:
         self._allow_networks = tuple(allow_networks)
+        self._make_socket = make_socket
 
     def check(self, address: str, port: int) -> None:
         """Raise `Permanent` (`blocked_address`, `blocked_port`) unless the address may be connected to."""
@@ -62,11 +63,14 @@ class Gate:
             self.check(str(address[0]), int(address[1]))
         except Permanent as refusal:
             raise ForbiddenAddress(refusal.message) from refusal
-        return socket.socket(family, kind, protocol)
+        return self._make_socket(family, kind, protocol)
 
 
 class GatedResolver(AbstractResolver):
-    """Looks a host up once, and refuses it if any of its addresses is forbidden."""
+    """Looks a host up once, and refuses it if any of its addresses is forbidden.
+
+    All addresses are judged; the first few are given to the connector.
+    """
 
     def __init__(self, gate: Gate, lookup: Lookup) -> None:
         self._gate = gate
@@ -83,29 +87,18 @@ class GatedResolver(AbstractResolver):
             raise OSError("the host has no address")
         for address in addresses:
             self._gate.check(address, port)
-        return [_resolved(host, address, port) for address in addresses]
+        return [_resolved(host, address, port) for address in _few(addresses)]
 
     async def close(self) -> None:
         """Nothing is held."""
 
 
-class SystemLookup:
-    """Asks the system's resolver in threads of its own, so that a hanging name server holds up nothing else."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(max_workers=LOOKUP_THREADS, thread_name_prefix="lookup")
-
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, _getaddrinfo, host, port)
-        return tuple(dict.fromkeys(found))
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _getaddrinfo(host: str, port: int) -> list[str]:
-    found: list[tuple[Any, ...]] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+def _few(addresses: Sequence[str]) -> Sequence[str]:
+    """Keep the first addresses of each family, in the order in which the system prefers them."""
+    sixes = [address for address in addresses if ":" in address]
+    fours = [address for address in addresses if ":" not in address]
+    kept = {*sixes[:ADDRESSES_OF_A_FAMILY], *fours[:ADDRESSES_OF_A_FAMILY]}
+    return [address for address in addresses if address in kept]
 
 
 def _resolved(host: str, address: str, port: int) -> ResolveResult:

@@ -1,34 +1,45 @@
-"""How many requests may be under way towards one host."""
+"""How much may be under way towards one host."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
-
-from yarl import URL
 
 
 class Places:
-    """A number of places for each scheme, host and port; hosts without a guest are forgotten."""
+    """A number of places for each key, such as a host; keys without a guest are forgotten."""
 
-    def __init__(self, per_host: int) -> None:
-        self._per_host = per_host
-        self._hosts: dict[URL, tuple[asyncio.Semaphore, int]] = {}
+    def __init__(self, per_key: int) -> None:
+        self._per_key = per_key
+        self._keys: dict[Hashable, tuple[asyncio.Semaphore, int]] = {}
 
     @asynccontextmanager
-    async def one(self, url: URL) -> AsyncIterator[None]:
-        """Hold a place towards the host of `url`; wait for one if all are taken."""
-        host = url.origin()
-        places, guests = self._hosts.get(host) or (asyncio.Semaphore(self._per_host), 0)
-        self._hosts[host] = places, guests + 1
+    async def one(self, key: Hashable) -> AsyncIterator[None]:
+        """Hold a place of `key`; wait for one if all are taken."""
+        await self.take(key)
         try:
-            async with places:
-                yield
+            yield
         finally:
-            self._leave(host)
+            self.leave(key)
 
-    def _leave(self, host: URL) -> None:
-        places, guests = self._hosts[host]
+    async def take(self, key: Hashable) -> None:
+        """Take a place until `leave` is called; wait for one if all are taken."""
+        places, guests = self._keys.get(key) or (asyncio.Semaphore(self._per_key), 0)
+        self._keys[key] = places, guests + 1
+        try:
+            await places.acquire()
+        except BaseException:
+            self._forget(key)
+            raise
+
+    def leave(self, key: Hashable) -> None:
+        """Give a place back that was taken."""
+        places, _ = self._keys[key]
+        places.release()
+        self._forget(key)
+
+    def _forget(self, key: Hashable) -> None:
+        places, guests = self._keys[key]
         if guests == 1:
-            del self._hosts[host]
+            del self._keys[key]
         else:
-            self._hosts[host] = places, guests - 1
+            self._keys[key] = places, guests - 1

@@ -1,6 +1,6 @@
 """Settings of outgoing requests."""
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -13,14 +13,31 @@ from shared.safe_http.policy import FetchPolicy
 def _networks(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+    return tuple(_network(part.strip()) for part in value.split(",") if part.strip())
 
 
-class FetchSettings(BaseSettings):
+def _network(text: str) -> Network:
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} is not a network. Write networks like 10.1.0.0/16 or fd00::/8, by commas"
+        ) from error
+    if "/" in text and str(network.network_address) != str(ip_address(text.partition("/")[0])):
+        raise ValueError(f"{text!r} is an address inside a network. If all of the network is meant, write {network}")
+    if network.prefixlen == 0:
+        raise ValueError(f"{text!r} is every address there is, which would turn the protection off. Name your networks")
+    return network
+
+
+class AllowedNetworks(BaseSettings):
     fetch_allow_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
         default=(),
         description="Private networks that may be fetched from and called back, on any port (CIDRs, by commas)",
     )
+
+
+class FetchSettings(AllowedNetworks):
     fetch_timeout_seconds: float = Field(
         default=30.0, gt=0, le=600, description="A source must be fetched within this time, redirects included"
     )

@@ -16,7 +16,7 @@ SCHEMES: Final = frozenset({"http", "https"})
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # Every character that RFC 3986 lets stand in a URL, with `%` only before two hexadecimal digits.
 _VERBATIM: Final = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
-_HOST: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.){0,126}[a-z0-9_-]{1,63}\.?\Z")
+_HOST: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.){0,126}[a-z0-9_-]{1,63}\Z")
 # yarl also answers odd brackets with an IndexError.
 _NOT_A_URL: Final = (ValueError, IndexError)
 _NUMERIC: Final = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?\Z")
@@ -33,10 +33,11 @@ def parse_url(text: str) -> URL:
         raise invalid_url("The URL has control characters in it.")
     try:
         url = URL(text, encoded=_VERBATIM.fullmatch(text) is not None)
-        url = _lower_host(url.with_fragment(None))
+        # What is judged is read back from what is sent, so that no spelling means two things.
+        url = URL(str(_plain_host(url.with_fragment(None))), encoded=True)
+        _check_parts(url)
     except _NOT_A_URL as error:
         raise invalid_url("The text is not a URL.") from error
-    _check_parts(url)
     return url
 
 
@@ -65,9 +66,11 @@ def invalid_url(reason: str) -> Permanent:
     return Permanent("invalid_url", f"{reason} Use an absolute http:// or https:// URL.")
 
 
-def _lower_host(url: URL) -> URL:
-    host = url.raw_host
-    return url if not host or host == host.lower() else url.with_host(host.lower())
+def _plain_host(url: URL) -> URL:
+    """Give a host one spelling, by which connections are counted: small letters, no dot at the end."""
+    host = url.raw_host or ""
+    plain = host.lower().removesuffix(".")
+    return url if host == plain or not plain else url.with_host(plain)
 
 
 def _check_parts(url: URL) -> None:
@@ -79,13 +82,14 @@ def _check_parts(url: URL) -> None:
         raise invalid_url("The URL has no host.")
     if url.explicit_port == 0:
         raise invalid_url("The URL has port 0.")
-    if not (_is_ipv6(url.raw_host) if ":" in url.raw_host else _HOST.match(url.raw_host)):
+    is_bracketed = str(url).startswith(f"{url.scheme}://[")
+    if not (_is_ipv6(url.raw_host) if is_bracketed else _HOST.match(url.raw_host)):
         raise invalid_url("The URL's host is not a host name.")
 
 
 def _is_ipv6(host: str) -> bool:
+    """Say whether a host is an IPv6 address without a zone, for a zone names an interface of this machine."""
     try:
-        IPv6Address(host)
+        return IPv6Address(host).scope_id is None
     except ValueError:
         return False
-    return True
