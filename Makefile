@@ -7,6 +7,8 @@ SHELL := bash
 
 VENV := .venv
 PY := $(VENV)/bin/python
+# Hundreds of processes start in a test run: each would compile all of the code again.
+unexport PYTHONDONTWRITEBYTECODE
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 FAST_TESTS := tests/unit tests/architecture tests/contracts
@@ -48,7 +50,13 @@ docs: $(DEVELOPMENT)  ## write the generated files
 	@$(PY) -m deploy.docs
 
 ##@ Measure it
-.PHONY: chaos large
+.PHONY: bench bench-compare chaos large
+bench: $(DEVELOPMENT)  ## what pictures cost in the whole system (ARGS="--help" says what it takes)
+	@$(PY) -m bench $(ARGS)
+
+bench-compare: $(DEVELOPMENT)  ## alternate it with the peer in PEER=DIR, on the pictures of CORPUS=DIR
+	@$(PY) -m bench.compare --peer $(PEER) --corpus $(CORPUS) $(ARGS)
+
 chaos: $(DEVELOPMENT)  ## kill everything at random, then check from outside (ARGS="--help" says what it takes)
 	@$(PY) -m tests.chaos $(ARGS)
 

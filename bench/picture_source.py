@@ -7,21 +7,22 @@ import asyncio
 import io
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from PIL import Image
 
+from deploy.embedded.free_ports import LOOPBACK
 from deploy.embedded.python_module import SOURCE, command_of
 
 END_OF_REQUEST = b"\r\n\r\n"
 SIDE = 64
 
 
-class Source(asyncio.Protocol):
-    """One connection, kept open."""
+class SourceConnection(asyncio.Protocol):
+    """One connection, kept open. `answer` gives the whole HTTP answer for a path."""
 
-    def __init__(self, answer: bytes) -> None:
+    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
         self._answer = answer
         self._rest = b""
 
@@ -32,7 +33,8 @@ class Source(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Requests have no body here: each ends with an empty line."""
         *requests, self._rest = (self._rest + data).split(END_OF_REQUEST)
-        self._transport.write(self._answer * len(requests))
+        for request in requests:
+            self._transport.write(self._answer(request.split(b" ", 2)[1]))
 
 
 def answer() -> bytes:
@@ -45,10 +47,15 @@ def answer() -> bytes:
 
 
 async def serve(port: int) -> None:
-    """Serve on a port of the loopback address (0: a free one), which is printed, until the reader has left."""
+    """Serve the one picture."""
     whole = answer()
-    server = await asyncio.get_running_loop().create_server(lambda: Source(whole), "127.0.0.1", port)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await answer_everyone(lambda _path: whole, port)
+
+
+async def answer_everyone(answer: Callable[[bytes], bytes], port: int = 0) -> None:
+    """Serve on a port of the loopback address (0: a free one), which is printed, until the reader has left."""
+    server = await asyncio.get_running_loop().create_server(lambda: SourceConnection(answer), LOOPBACK, port)
+    print(f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}", flush=True)
     # Standard input ends with the process that holds its other end, however that one ends.
     await asyncio.to_thread(sys.stdin.read)
     server.close()
@@ -57,8 +64,15 @@ async def serve(port: int) -> None:
 @contextmanager
 def picture_source(port: int = 0) -> Iterator[str]:
     """The address of a source that serves while the block runs."""
+    with source_process("bench.picture_source", str(port)) as (address, _pid):
+        yield address
+
+
+@contextmanager
+def source_process(module: str, argument: str) -> Iterator[tuple[str, int]]:
+    """Address and process of a source that serves while the block runs."""
     with subprocess.Popen(
-        [*command_of("bench.picture_source"), str(port)],
+        [*command_of(module), argument],
         cwd=SOURCE,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -67,7 +81,7 @@ def picture_source(port: int = 0) -> Iterator[str]:
         assert process.stdout is not None
         assert process.stdin is not None
         try:
-            yield process.stdout.readline().strip()
+            yield process.stdout.readline().strip(), process.pid
         finally:
             process.stdin.close()
 

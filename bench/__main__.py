@@ -1,0 +1,158 @@
+"""`make bench`: pictures through the whole system, and what they cost. Prints one line of JSON.
+
+It starts an embedded stack, serves a folder of pictures, and submits them in requests of 60. Time runs from the first
+submission to the last completion event. Nothing fails because a machine is slow.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bench.completions import Completions
+from bench.folder_source import Source, folder_source
+from bench.pictures import Pictures
+from bench.roles import RoleCosts
+from deploy.embedded.home import Home
+from deploy.embedded.stack_control import Wanted, bring_down, launch, wait_until_up
+from pixelmill.api_answers import Accepted
+from pixelmill.api_client import ApiClient, Submission
+from pixelmill.server_addresses import servers
+
+REQUEST_IMAGES: Final = 60
+LONGEST_SECONDS: Final = 3600.0
+HEADER: Final = "Serial Number,Product Name,Image URLs\n"
+
+
+def main() -> int:
+    chosen = _arguments()
+    pictures = Pictures.of(chosen.corpus, chosen.set)
+    home = Home(Path(tempfile.mkdtemp(prefix="pixelmill-bench-")))
+    home.create()
+    try:
+        with (
+            folder_source(pictures.folder) as source,
+            running(home, chosen) as settings,
+            ApiClient(servers({}, lambda: settings)) as api,
+            Completions(settings) as completions,
+        ):
+            run = Run(home, source, api, completions, pictures, options_of(chosen))
+            report = run.measured(chosen.images)
+    finally:
+        shutil.rmtree(home.path)
+    print(json.dumps({"set": chosen.set, "mode": chosen.mode, "processors": chosen.processors, **report}), flush=True)
+    return 0
+
+
+@dataclass
+class Run:
+    """Requests on one stack."""
+
+    home: Home
+    source: Source
+    api: ApiClient
+    completions: Completions
+    pictures: Pictures
+    options: Mapping[str, str]
+    submitted: dict[str, float] = field(default_factory=dict)
+
+    def measured(self, images: int) -> dict[str, Any]:
+        """Warm up with one request, then measure."""
+        self._through(min(images, REQUEST_IMAGES))
+        self.submitted.clear()
+        self.completions.forget()
+        with RoleCosts(self.home, self.source.pid) as costs:
+            self._through(images)
+        return {**self._report(images), "cpu_ms_per_image": costs.cpu_ms(images), "memory_mb": costs.memory_mb()}
+
+    def _through(self, images: int) -> None:
+        """Submit so many images, and wait until all of their requests have ended."""
+        with tempfile.TemporaryDirectory() as folder:
+            for number, rows in enumerate(requests_of(images)):
+                path = Path(folder) / f"{number}.csv"
+                path.write_text(HEADER + "".join(self._row(row) for row in rows), "utf-8")
+                started = time.monotonic()
+                accepted = self.api.submit(Submission(path, self.options), lambda _count: None)
+                assert isinstance(accepted, Accepted), "only a dry run is answered otherwise"
+                self.submitted[accepted.request_id] = started
+        if not self.completions.wait_for(len(self.submitted), seconds=LONGEST_SECONDS):
+            raise SystemExit(f"The requests did not end within {LONGEST_SECONDS:.0f} s.")
+
+    def _row(self, number: int) -> str:
+        # Each image has a URL of its own: a chunk asks for one URL only once.
+        return f"{number + 1},Product {number + 1},{self.source.address}/{self.pictures.name(number)}?{number}\n"
+
+    def _report(self, images: int) -> dict[str, Any]:
+        ended, events = self.completions.at, self.completions.events
+        seconds = max(ended.values()) - min(self.submitted.values())
+        latencies = sorted(ended[request] - started for request, started in self.submitted.items())
+        failures = sum((Counter(event["failures_by_code"]) for event in events), Counter[str]())
+        return {
+            "images": images,
+            "pictures": len(self.pictures.names),
+            "seconds": round(seconds, 3),
+            "images_per_second": round(images / seconds, 2),
+            "request_seconds": {"p50": quantile(latencies, 50), "p99": quantile(latencies, 99)},
+            "bytes": {way: sum(event["bytes"][way] for event in events) for way in ("in", "out")},
+            "failed": dict(failures),
+        }
+
+
+def requests_of(images: int) -> Iterator[range]:
+    """The numbers of the images of each request."""
+    return (range(first, min(first + REQUEST_IMAGES, images)) for first in range(0, images, REQUEST_IMAGES))
+
+
+def quantile(ordered: Sequence[float], percent: int) -> float:
+    """Seconds within which so many percent of the requests ended."""
+    if len(ordered) == 1:
+        return round(ordered[0], 3)
+    return round(statistics.quantiles(ordered, n=100, method="inclusive")[percent - 1], 3)
+
+
+def options_of(chosen: argparse.Namespace) -> dict[str, str]:
+    """Options of every request."""
+    return {"quality": "50", "format": chosen.mode}
+
+
+@contextmanager
+def running(home: Home, chosen: argparse.Namespace) -> Iterator[Mapping[str, str]]:
+    """A stack in this home; gives its settings."""
+    environment = {
+        **os.environ,
+        "PIXELMILL_HOME": str(home.path),
+        "FETCH_ALLOW_NETWORKS": "127.0.0.0/8",
+        # All pictures come from one host here, which no real catalogue does.
+        "FETCH_PER_HOST": "64",
+        **({"CODEC_PROCESSES": str(chosen.codec_processes)} if chosen.codec_processes else {}),
+    }
+    try:
+        state = wait_until_up(home, launch(home, Wanted(chosen.processors), environment), lambda _state: None)
+        yield state.settings
+    finally:
+        bring_down(home)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--images", type=int, default=600, help="images in all (default: 600)")
+    parser.add_argument("--set", choices=["product", "mixed"], default="product", help="product: up to 2.2 megapixels")
+    parser.add_argument("--mode", choices=["keep", "jpeg"], default="jpeg", help="formats of the copies")
+    parser.add_argument("--processors", type=int, default=1, help="processors (default: 1)")
+    parser.add_argument("--codec-processes", type=int, help="codec processes of each processor (default: the cores)")
+    parser.add_argument("--corpus", type=Path, help="folder of pictures (default: those of the examples)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
