@@ -6,16 +6,16 @@ from typing import Annotated, Final
 
 import typer
 
-from pixelmill.api_client import ApiClient
-from pixelmill.command_options import AsJson
-from pixelmill.connecting import connected
+from pixelmill.command_options import FOR_OPERATORS, AsJson
+from pixelmill.connecting import connected_as_operator
 from pixelmill.dead_letter_answers import Kind, Replayed, ReplayItem
 from pixelmill.dead_letter_display import DONE, show_letters, show_replay
 from pixelmill.display import remarks, show_json
 from pixelmill.exit_codes import ExitCode
+from pixelmill.operator_client import OperatorClient
 from pixelmill.reporting import Unusable, reporting
 
-HELP: Final = "Dead letters: what nobody could do anything with. For operators."
+HELP: Final = f"Dead letters: what nobody could do anything with. {FOR_OPERATORS}"
 LETTERS_A_CALL: Final = 500
 """A call is paced by the server: this many are answered within seconds."""
 
@@ -64,7 +64,7 @@ def list_letters(
     *, kind: OfKind = None, code: OfCode = None, request: OfRequest = None, limit: Limit = 20, as_json: AsJson = False
 ) -> None:
     """Show dead letters, grouped by code, the newest first, each with its origin and payload."""
-    with reporting(as_json=as_json), connected() as client:
+    with reporting(as_json=as_json), connected_as_operator() as client:
         given = {"kind": kind, "code": code, "request_id": request}
         found = client.dead_letters({name: value for name, value in given.items() if value is not None}, limit=limit)
         if as_json:
@@ -89,7 +89,7 @@ def replay(
 
     Each letter is replayed once, and only when it is asked for. The server takes 50 a second.
     """
-    with reporting(as_json=as_json), connected() as client:
+    with reporting(as_json=as_json), connected_as_operator() as client:
         order = Order(tuple(letters or ()), code, kind, request, again).body()
         if not dry_run and not yes and not _is_wanted(client, order, limit, as_json=as_json):
             raise typer.Exit(ExitCode.ERROR)
@@ -102,14 +102,14 @@ def replay(
             raise typer.Exit(ExitCode.ERROR)
 
 
-def _is_wanted(client: ApiClient, order: dict[str, object], limit: int | None, *, as_json: bool) -> bool:
+def _is_wanted(client: OperatorClient, order: dict[str, object], limit: int | None, *, as_json: bool) -> bool:
     if as_json or not sys.stdin.isatty():
         raise Unusable("Nobody can be asked here: look with --dry-run first, then say --yes.")
     show_replay(client.replay(order | {"dry_run": True, "limit": min(limit or LETTERS_A_CALL, LETTERS_A_CALL)}))
     return typer.confirm("Replay them all?" if limit is None else "Replay?", err=True)
 
 
-def _replayed(client: ApiClient, order: dict[str, object], limit: int | None) -> Replayed:
+def _replayed(client: OperatorClient, order: dict[str, object], limit: int | None) -> Replayed:
     """Call after call, until no letter is left or enough are done."""
     items: list[ReplayItem] = []
     fitting: int | None = None

@@ -15,6 +15,14 @@ from pixelmill.exit_codes import ExitCode
 from pixelmill.server_addresses import InvalidAddress, NoServerKnown
 
 _INVALID_CSV: Final = "invalid-csv"
+_API_KEY: Final = "Set PIXELMILL_API_KEY to a key of this server; operators make them with `pixelmill keys create`."
+_OPERATOR_KEY: Final = "Set PIXELMILL_OPERATOR_KEY to the OPERATOR_KEY of this server."
+_REMEDIES: Final = {
+    "key-required": _API_KEY,
+    "key-invalid": _API_KEY,
+    "owner-key-required": _API_KEY,
+    "operator-key-required": _OPERATOR_KEY,
+}
 
 
 class Unusable(Exception):
@@ -53,7 +61,14 @@ def exit_code(status: Status) -> ExitCode:
     return ExitCode.FAILED_IMAGES if status.state == "completed" else ExitCode.NOT_COMPLETED
 
 
+def _with_remedy(problem: Problem) -> Problem:
+    """What servers say of keys, and which variable of this command is meant."""
+    remedy = _REMEDIES.get(problem.type.rpartition(":")[2])
+    return problem if remedy is None else problem.model_copy(update={"detail": f"{problem.detail} {remedy}"})
+
+
 def _refuse(problem: Problem, *, as_json: bool) -> NoReturn:
+    problem = _with_remedy(problem)
     if as_json:
         show_json(problem)
     else:

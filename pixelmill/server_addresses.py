@@ -1,7 +1,7 @@
 """Where the servers are: what the environment says, else the stack that runs in this home."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 _VARIABLES: Final = ("INGEST_PUBLIC_URL", "AGGREGATOR_PUBLIC_URL", "NOTIFIER_PUBLIC_URL")
@@ -23,12 +23,17 @@ class InvalidAddress(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Base addresses without a slash at the end, and the API key if there is one."""
+    """Base addresses without a slash at the end, and the key that is sent, if there is one."""
 
     ingest: str
     aggregator: str
     notifier: str
     api_key: str | None = None
+
+    def are(self, named: Mapping[str, str]) -> bool:
+        """Whether these are the three addresses in some settings."""
+        ours = (self.ingest, self.aggregator, self.notifier)
+        return ours == tuple(named.get(name, "").rstrip("/") for name in _VARIABLES)
 
 
 def servers(environment: Mapping[str, str], running_stack: Callable[[], Mapping[str, str] | None]) -> Servers:
@@ -42,6 +47,18 @@ def servers(environment: Mapping[str, str], running_stack: Callable[[], Mapping[
     if any(name not in named for name in _VARIABLES):
         raise NoServerKnown
     return _servers([named[name] for name in _VARIABLES], key)
+
+
+def operators_servers(environment: Mapping[str, str], running_stack: Callable[[], Mapping[str, str] | None]) -> Servers:
+    """The same servers for an operator; `running_stack` gives all settings of the stack in this home.
+
+    The operator's key of that stack is sent to that stack alone. Without any key of an operator the API key is sent:
+    the server says then what is missing.
+    """
+    found = servers(environment, running_stack)
+    running = running_stack() or {}
+    theirs = running.get("OPERATOR_KEY") if found.are(running) else None
+    return replace(found, api_key=environment.get("PIXELMILL_OPERATOR_KEY") or theirs or found.api_key)
 
 
 def _servers(addresses: list[str], key: str | None) -> Servers:

@@ -37,6 +37,7 @@ from pixelmill.stack_display import (
     show_addresses,
     show_processes,
     show_trouble,
+    who_is_let_in,
 )
 from pixelmill.start_progress import StartProgress
 
@@ -77,6 +78,7 @@ def up(
         return
     console.print(f"Pixelmill {'is already running' if ran_before else 'is up'} in {home.path}", highlight=False)
     show_addresses(Console(soft_wrap=True), state)
+    console.print(who_is_let_in(state.settings), highlight=False, markup=False)
 
 
 def _bring_up(home: Home, wanted: Wanted, console: Console, *, ran_before: bool) -> StackState:
@@ -171,7 +173,7 @@ def _follow(path: Path) -> None:
 
 
 def env(*, as_json: AsJson = False) -> None:
-    """Print the settings of the running stack.
+    """Print the settings of the running stack, its secrets too.
 
     As lines for a shell: eval "$(pixelmill env)"
     """

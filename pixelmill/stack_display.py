@@ -111,6 +111,16 @@ def show_addresses(console: Console, state: StackState) -> None:
             console.print(f"  {name:<24} {without_password(state.settings[name])}", highlight=False, markup=False)
 
 
+def who_is_let_in(settings: Mapping[str, str]) -> str:
+    """What the stack asks of its callers, in a sentence."""
+    if settings.get("AUTH") == "required":
+        return "API keys are asked for. Make one: pixelmill keys create --owner NAME"
+    return (
+        "Authentication is off: whoever reaches these loopback addresses is the owner `local`, and an operator. "
+        "`AUTH=required pixelmill up` asks for API keys."
+    )
+
+
 def without_password(address: str) -> str:
     """An address as it may stand on a screen; `env` prints it whole."""
     scheme, at, place = address.rpartition("@")

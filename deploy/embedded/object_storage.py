@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from deploy.embedded.child_process import ChildProcess, Program
 from deploy.embedded.free_ports import LOOPBACK
 from deploy.embedded.home import Home, write_private
 from deploy.embedded.loopback_http import status_of
+from deploy.embedded.storage_identities import Identity, identities_file
 
 OK = 200
 STOP_SECONDS = 15.0
@@ -37,8 +38,7 @@ class ObjectStorage:
 
     home: Home
     ports: Mapping[str, int]
-    access_key: str
-    secret_key: str
+    identities: Sequence[Identity]
     environment: Mapping[str, str]
     name: str = "s3"
 
@@ -57,7 +57,7 @@ class ObjectStorage:
         self.remove_sockets()
         folder = self.home.folder("s3")
         self.home.folder("s3/data")
-        write_private(folder / "identities.json", json.dumps(self.identities(), indent=1))
+        write_private(folder / "identities.json", json.dumps(identities_file(self.identities), indent=1))
         return await ChildProcess.start(
             Program(
                 command=(str(weed()), "-logtostderr=true", "mini", *self.options(), *OPTIONS),
@@ -77,11 +77,6 @@ class ObjectStorage:
         """Let it write what it holds, then remove the sockets that it leaves."""
         await child.stop(grace_seconds=STOP_SECONDS)
         self.remove_sockets()
-
-    def identities(self) -> Mapping[str, object]:
-        """One identity, which may do everything. Whoever has no key may do nothing."""
-        credentials = [{"accessKey": self.access_key, "secretKey": self.secret_key}]
-        return {"identities": [{"name": "pixelmill", "credentials": credentials, "actions": ["Admin"]}]}
 
     def options(self) -> Iterator[str]:
         """Where each role listens and keeps its files."""

@@ -9,6 +9,7 @@ from deploy.embedded.free_ports import LOOPBACK
 from deploy.embedded.home import Home
 from deploy.embedded.loopback_http import status_of
 from deploy.embedded.python_module import command_of, importing
+from deploy.embedded.service_secrets import told_to
 from deploy.embedded.services import ServiceProgram
 
 OK = 200
@@ -37,7 +38,7 @@ class ServiceProcess:
             Program(
                 command=command_of(self.program.module, *self.program.roles),
                 folder=Path.cwd(),
-                environment={**importing(self.environment), **own},
+                environment={**importing(told_to(self.program.service, self.environment)), **own},
                 log=self.home.log_of(self.name),
             )
         )

@@ -28,6 +28,11 @@ class ServiceProgram:
     module: str
     roles: Sequence[str] = ()
 
+    @property
+    def service(self) -> str:
+        """The service that it is a process of: `processor-2` is one of `processor`."""
+        return self.name.partition("-")[0]
+
 
 ServiceList = Callable[[Scale], Sequence[ServiceProgram]]
 

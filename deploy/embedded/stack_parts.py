@@ -11,6 +11,8 @@ from deploy.embedded.part import Part
 from deploy.embedded.postgres_server import PostgresServer
 from deploy.embedded.stack_ports import KAFKA_PORTS, POSTGRES_PORTS, S3_PORTS
 from deploy.embedded.stack_secrets import StackSecrets
+from deploy.embedded.stack_settings import IMAGES_BUCKET
+from deploy.embedded.storage_identities import administrator, keeper_of_pictures
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def assemble(home: Home, ports: Mapping[str, int], secrets: StackSecrets, enviro
         add_postgres(parts, settings, make_postgres(home, ports, secrets, environment))
     if not external.s3:
         add_s3(parts, settings, make_s3(home, ports, secrets, environment))
+        settings |= s3_keys(secrets)
     if not external.kafka:
         add_kafka(parts, settings, make_kafka(home, ports, environment))
     return StackParts(parts, settings)
@@ -80,12 +83,18 @@ def make_postgres(
 def make_s3(
     home: Home, ports: Mapping[str, int], secrets: StackSecrets, environment: Mapping[str, str]
 ) -> ObjectStorage:
-    """The S3 server with its keys."""
+    """The S3 server with those who may come in."""
     return ObjectStorage(
         home=home,
         ports={name: ports[name] for name in S3_PORTS},
-        access_key=secrets.s3_access_key,
-        secret_key=secrets.s3_secret_key,
+        identities=(
+            administrator(secrets.s3_access_key, secrets.s3_secret_key),
+            keeper_of_pictures(
+                secrets.s3_images_access_key,
+                secrets.s3_images_secret_key,
+                bucket=environment.get("S3_BUCKET_IMAGES") or IMAGES_BUCKET,
+            ),
+        ),
         environment=environment,
     )
 
@@ -105,9 +114,17 @@ def add_postgres(parts: list[Part], settings: dict[str, str], postgres: Postgres
 
 
 def add_s3(parts: list[Part], settings: dict[str, str], s3: ObjectStorage) -> None:
-    """The address and the keys."""
+    """The address."""
     parts.append(s3)
     settings["S3_ENDPOINT"] = settings["S3_PUBLIC_ENDPOINT"] = s3.endpoint
-    settings["S3_ACCESS_KEY"] = s3.access_key
-    settings["S3_SECRET_KEY"] = s3.secret_key
     settings["S3_REGION"] = "us-east-1"
+
+
+def s3_keys(secrets: StackSecrets) -> dict[str, str]:
+    """The keys of both accounts; processors get the second one alone."""
+    return {
+        "S3_ACCESS_KEY": secrets.s3_access_key,
+        "S3_SECRET_KEY": secrets.s3_secret_key,
+        "S3_IMAGES_ACCESS_KEY": secrets.s3_images_access_key,
+        "S3_IMAGES_SECRET_KEY": secrets.s3_images_secret_key,
+    }

@@ -17,8 +17,11 @@ class StackSecrets:
     postgres_password: str
     s3_access_key: str
     s3_secret_key: str
+    s3_images_access_key: str
+    s3_images_secret_key: str
     url_signing_key: str
     webhook_secret: str
+    webhook_secrets_key: str
     operator_key: str
 
     def __repr__(self) -> str:
@@ -32,8 +35,11 @@ def make_secrets() -> StackSecrets:
         postgres_password=secrets.token_hex(KEY_BYTES),
         s3_access_key=f"pixelmill{secrets.token_hex(8)}",
         s3_secret_key=secrets.token_hex(KEY_BYTES),
+        s3_images_access_key=f"pixelmill{secrets.token_hex(8)}",
+        s3_images_secret_key=secrets.token_hex(KEY_BYTES),
         url_signing_key=secrets.token_hex(KEY_BYTES),
         webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode("ascii"),
+        webhook_secrets_key=secrets.token_hex(KEY_BYTES),
         operator_key=secrets.token_hex(KEY_BYTES),
     )
 

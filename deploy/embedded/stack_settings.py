@@ -7,6 +7,8 @@ from deploy.embedded.home import Home
 from deploy.embedded.services import PUBLIC_URLS
 from deploy.embedded.stack_secrets import StackSecrets
 
+IMAGES_BUCKET = "pixelmill-images"
+
 
 def common_settings(
     home: Home, ports: Mapping[str, int], secrets: StackSecrets, environment: Mapping[str, str]
@@ -16,9 +18,10 @@ def common_settings(
         "PIXELMILL_ENV": "prod",
         "S3_REGION": "us-east-1",
         "S3_BUCKET_REQUESTS": "pixelmill-requests",
-        "S3_BUCKET_IMAGES": "pixelmill-images",
+        "S3_BUCKET_IMAGES": IMAGES_BUCKET,
         "URL_SIGNING_KEY": secrets.url_signing_key,
         "WEBHOOK_SECRET": secrets.webhook_secret,
+        "WEBHOOK_SECRETS_KEY": secrets.webhook_secrets_key,
         "OPERATOR_KEY": secrets.operator_key,
         "AUTH": "off",
         **{name: f"http://{LOOPBACK}:{ports[service]}" for service, name in PUBLIC_URLS.items() if service in ports},

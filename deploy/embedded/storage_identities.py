@@ -1,0 +1,50 @@
+"""Who may do what at the embedded S3 server: its `identities.json`. Whoever has no key may do nothing."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+# No listing and no deletion. Reading is for copies within the bucket.
+OBJECTS_ALONE = ("s3:GetBucketLocation", "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """An account: its keys, and what it may do, by the server's own `actions` or by a policy as Amazon's S3 has it."""
+
+    name: str
+    access_key: str
+    secret_key: str
+    actions: Sequence[str] = ()
+    policy: Mapping[str, object] | None = None
+
+    def __repr__(self) -> str:
+        """Never the keys: this may end in a log."""
+        return f"Identity({self.name})"
+
+    def record(self) -> dict[str, object]:
+        credentials = [{"accessKey": self.access_key, "secretKey": self.secret_key}]
+        names = [] if self.policy is None else [self.name]
+        return {"name": self.name, "credentials": credentials, "actions": list(self.actions), "policyNames": names}
+
+
+def administrator(access_key: str, secret_key: str) -> Identity:
+    """Ingest, aggregator and notifier, which make and empty buckets."""
+    return Identity(name="pixelmill", access_key=access_key, secret_key=secret_key, actions=("Admin",))
+
+
+def keeper_of_pictures(access_key: str, secret_key: str, *, bucket: str) -> Identity:
+    """Processors: they store and read pictures, and can do nothing else."""
+    resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    statement = {"Effect": "Allow", "Action": list(OBJECTS_ALONE), "Resource": resources}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    return Identity(name="processor", access_key=access_key, secret_key=secret_key, policy=policy)
+
+
+def identities_file(identities: Iterable[Identity]) -> dict[str, object]:
+    """The content of the file that the server reads at its start."""
+    known = list(identities)
+    policies = [
+        {"name": each.name, "content": json.dumps(dict(each.policy))} for each in known if each.policy is not None
+    ]
+    return {"identities": [each.record() for each in known], "policies": policies}
