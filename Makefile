@@ -29,13 +29,18 @@ down:  ## stop them; data stays
 	@if [ -x $(PY) ]; then $(PY) -m pixelmill down; else echo "Nothing runs: there is no $(VENV)."; fi
 
 ##@ Work on it
-.PHONY: test test-fast lint format docs lock
+.PHONY: test test-fast fuzz lint format docs lock
 # Most of what these tests do is wait, for sessions, timeouts and restarts: two files at a time share the machine well.
 test: $(DEVELOPMENT)  ## run all tests, on a real Kafka, Postgres and S3
 	@$(PY) -m pytest --numprocesses 2 --dist loadfile
 
 test-fast: $(DEVELOPMENT)  ## run the tests that need no stack
 	@$(PY) -m pytest $(FAST_TESTS)
+
+SEED ?= $(shell echo $$RANDOM)
+fuzz: $(DEVELOPMENT)  ## throw odd input at everything, at length (SEED=7 for the same again, ARGS="-k csv" for a part)
+	@echo "SEED=$(SEED)"
+	@$(PY) -m pytest tests/fuzz --hypothesis-profile=fuzz --hypothesis-seed=$(SEED) $(ARGS)
 
 lint: $(DEVELOPMENT)  ## check style and types
 	@$(PY) -m ruff check .

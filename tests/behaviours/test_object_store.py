@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from uuid import uuid4
 
-import httpx2
 import pytest
 from pydantic import SecretStr
 
@@ -13,6 +12,7 @@ from shared.object_memory import MemoryObjects
 from shared.object_store import ObjectMissing, ObjectStore, open_object_store
 from shared.settings import S3Settings
 from tests.minio import running_minio
+from tests.plain_http import plain_http
 
 BUCKET = "behaviours"
 # `stack` is the S3 server that all tests of a run share; the other one is run for these tests alone.
@@ -141,7 +141,7 @@ async def test_all_below_a_prefix_is_deleted_and_nothing_else_twice_without_harm
 async def test_a_presigned_url_reads_the_object_with_its_type(real_store: ObjectStore, key: str) -> None:
     await real_store.put(BUCKET, key, b"picture", content_type="image/webp")
     url = real_store.presigned_get(BUCKET, key, valid_for=timedelta(minutes=5))
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with plain_http() as client:
         answer = await client.get(url)
     assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, b"picture", "image/webp")
 

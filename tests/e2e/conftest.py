@@ -23,7 +23,7 @@ def receiver() -> Iterator[WebhookReceiver]:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     home: Path = tmp_path_factory.mktemp("home")
     made = System(home, {"CHUNK_SIZE": "20", "WINDOW_CHUNKS": "4", "KAFKA_SESSION_TIMEOUT_SECONDS": "10"})

@@ -20,9 +20,10 @@ from shared.kafka.source import record_of
 from shared.topics import Topic
 from tests.e2e.local_servers import PictureSource, WebhookReceiver, catalogue, serving
 from tests.integration.aggregator_place import Place, place_on
+from tests.plain_http import plain_http
 from tests.ports import free_port
 from tests.stack import StackForTests
-from tests.unit.notifier.fakes import SECRET_TEXT
+from tests.unit.notifier.fakes import MASTER_KEY, SECRET_TEXT
 from tests.waiting import until
 
 READY_SECONDS: Final = 90.0
@@ -39,6 +40,7 @@ SETTINGS: Final = {
     "SWEEP_SECONDS": "0.5",
     "CODEC_PROCESSES": "1",
     "WEBHOOK_SECRET": SECRET_TEXT,
+    "WEBHOOK_SECRETS_KEY": MASTER_KEY,
     "FETCH_ALLOW_NETWORKS": "127.0.0.0/8",
 }
 
@@ -83,7 +85,7 @@ class House:
     async def submit(self, images: int, *, missing: tuple[int, ...] = ()) -> RequestId:
         """Submit a catalogue with a callback URL."""
         csv = catalogue(self.source.url, images, missing=missing)
-        async with httpx2.AsyncClient(base_url=self.running["ingest"][1], trust_env=False) as client:
+        async with plain_http(base_url=self.running["ingest"][1]) as client:
             options = {"callback_url": self.receiver.url}
             answer = await client.post("/v1/requests", files={"file": ("c.csv", csv)}, data=options)
         assert answer.status_code == 202, answer.text
@@ -162,7 +164,7 @@ class House:
         async def is_ready() -> bool:
             assert process.returncode is None, f"{name} has ended"
             with contextlib.suppress(httpx2.TransportError):
-                async with httpx2.AsyncClient(trust_env=False) as client:
+                async with plain_http() as client:
                     return (await client.get(f"{url}/readyz")).status_code == 200
             return False
 

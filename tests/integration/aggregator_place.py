@@ -38,6 +38,7 @@ from shared.object_store import ObjectStore, open_object_store
 from shared.postgres import Database
 from shared.request_files import CsvShape, ManifestImage, RequestFile
 from shared.topics import IMAGES_PROCESSED, REQUESTS_ACCEPTED, REQUESTS_COMPLETED, REQUESTS_DELETED, Topic, partitioned
+from tests.plain_http import plain_http
 from tests.recipes import default_recipe
 from tests.stack import StackForTests
 from tests.waiting import until
@@ -75,7 +76,7 @@ class Worker:
         """What `/readyz` says; nothing while it does not answer."""
         assert self.process.returncode is None, f"{self.roles} has ended"
         with contextlib.suppress(httpx2.TransportError):
-            async with httpx2.AsyncClient(trust_env=False) as client:
+            async with plain_http() as client:
                 found: dict[str, Any] = (await client.get(f"{self.url}/readyz")).json()
                 return found
         return {}
@@ -174,7 +175,7 @@ class Place:
 
     async def get(self, path: str) -> httpx2.Response:
         api = next(worker for worker in self.workers if "api" in worker.roles and worker.process.returncode is None)
-        async with httpx2.AsyncClient(base_url=api.url, trust_env=False) as client:
+        async with plain_http(base_url=api.url) as client:
             return await client.get(path)
 
     async def status(self, request: Request) -> dict[str, Any]:

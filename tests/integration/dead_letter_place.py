@@ -23,6 +23,7 @@ from shared.topics import (
     Topic,
 )
 from tests.integration.aggregator_place import Place, Request, Worker
+from tests.plain_http import plain_http
 from tests.recipes import default_recipe
 from tests.waiting import until
 
@@ -77,7 +78,7 @@ class Operator:
         return [item["outcome"] for item in (await self.replay(**order))["items"]]
 
     async def ask(self, method: str, path: str, **more: Any) -> httpx2.Response:
-        async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
+        async with plain_http(timeout=60) as client:
             return await client.request(method, self._url + path, **more)
 
 

@@ -24,6 +24,7 @@ from shared.kafka.records import Record
 from shared.object_store import ObjectStore, open_object_store
 from shared.postgres import Database
 from shared.topics import Topic, partitioned
+from tests.plain_http import plain_http
 from tests.ports import free_port
 from tests.stack import StackForTests
 from tests.waiting import until
@@ -41,7 +42,7 @@ class Ingest:
     process: asyncio.subprocess.Process
 
     def client(self) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=60)
+        return plain_http(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
 
     async def post(self, csv: bytes, **arguments: Any) -> httpx2.Response:
         async with self.client() as client:

@@ -26,10 +26,11 @@ from shared.object_keys import request_object
 from shared.object_store import ObjectStore, open_object_store
 from shared.request_files import RequestFile
 from shared.topics import REQUESTS_COMPLETED, UNDECODABLE_DLT, WEBHOOKS_DLT, Topic, partitioned
+from tests.plain_http import plain_http
 from tests.ports import free_port
 from tests.scripted_server import ScriptedServer, scripted_server
 from tests.stack import StackForTests
-from tests.unit.notifier.fakes import NOON, SECRET_TEXT, completed
+from tests.unit.notifier.fakes import MASTER_KEY, NOON, SECRET_TEXT, completed
 from tests.waiting import until
 
 
@@ -105,7 +106,7 @@ class Place:
         return items
 
     async def get(self, path: str) -> httpx2.Response:
-        async with httpx2.AsyncClient(base_url=self.url, trust_env=False) as client:
+        async with plain_http(base_url=self.url) as client:
             return await client.get(path)
 
     async def letters(self) -> list[Record]:
@@ -169,6 +170,7 @@ def environment_for(stack: StackForTests, more: Mapping[str, str]) -> dict[str, 
         "KAFKA_SESSION_TIMEOUT_SECONDS": "6",
         "HTTP_PORT": str(free_port()),
         "WEBHOOK_SECRET": SECRET_TEXT,
+        "WEBHOOK_SECRETS_KEY": MASTER_KEY,
         "AUTH": "off",
         "FETCH_ALLOW_NETWORKS": "127.0.0.0/8",
         **more,

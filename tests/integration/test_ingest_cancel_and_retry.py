@@ -6,27 +6,32 @@ from uuid import NAMESPACE_OID, uuid5
 
 import httpx2
 import pytest
+import pytest_asyncio
 
 from shared import object_keys
 from shared.events import CancelRequested, ChunkAdvanced, ImageRequested, RequestAccepted, RetryRequested
 from shared.ids import LOCAL_OWNER, RequestId
 from shared.topics import IMAGES_REQUESTED_BULK, REQUESTS_ACCEPTED, REQUESTS_PROGRESS
 from tests.integration.ingest_place import BUCKET, Ingest, Place, place_on
-from tests.ports import free_port
 from tests.stack import StackForTests
 from tests.unit.ingest.fakes import images_of
 from tests.waiting import until
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
 
 IMAGES = 9
 CHUNKS = 5
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def place(stack: StackForTests) -> AsyncIterator[Place]:
     async with place_on(stack) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ingest(place: Place) -> Ingest:
+    return await place.start()
 
 
 async def submitted(place: Place, ingest: Ingest) -> RequestId:
@@ -59,8 +64,7 @@ def key_of(request_id: RequestId, index: int) -> str:
     return object_keys.image(request_id, index, rendition="compressed", extension="jpg")
 
 
-async def test_a_cancelled_request_is_said_to_be_and_releases_nothing_more(place: Place) -> None:
-    ingest = await place.start()
+async def test_a_cancelled_request_is_said_to_be_and_releases_nothing_more(place: Place, ingest: Ingest) -> None:
     request_id = await submitted(place, ingest)
     answers = [await steer(ingest, request_id, "cancel") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [202, 202]
@@ -77,25 +81,7 @@ async def test_a_cancelled_request_is_said_to_be_and_releases_nothing_more(place
     assert len(await place.events(IMAGES_REQUESTED_BULK, request_id)) == 4
 
 
-async def test_a_cancellation_that_kafka_did_not_take_is_said_by_the_sweeper(place: Place) -> None:
-    away = await place.start("api", KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{free_port()}")
-    request_id = RequestId((await away.post(images_of(IMAGES).encode())).json()["request_id"])
-    assert (await steer(away, request_id, "cancel")).status_code == 202
-    await away.kill()
-    await place.start()
-    await place.until_events(REQUESTS_PROGRESS, request_id, 1)
-    await place.until_events(REQUESTS_ACCEPTED, request_id, 1)
-    noted = "SELECT cancel_said_at IS NOT NULL FROM ingest.requests WHERE request_id = $1"
-
-    async def is_noted() -> bool:
-        return bool(await place.value(noted, request_id))
-
-    await until(is_noted, what="the cancellation is noted")
-    assert await place.events(IMAGES_REQUESTED_BULK, request_id) == []
-
-
-async def test_a_retry_asks_for_copies_of_what_succeeded_and_for_the_rest(place: Place) -> None:
-    ingest = await place.start()
+async def test_a_retry_asks_for_copies_of_what_succeeded_and_for_the_rest(place: Place, ingest: Ingest) -> None:
     request_id = await submitted(place, ingest)
     assert (await steer(ingest, request_id, "retry")).status_code == 409
     await end(place, request_id, failed={3})
@@ -115,8 +101,9 @@ async def test_a_retry_asks_for_copies_of_what_succeeded_and_for_the_rest(place:
     assert await place.value("SELECT count(*) FROM ingest.uploads WHERE request_id = $1", retry) == 0
 
 
-async def test_the_same_key_twice_is_one_retry_and_a_request_without_failures_has_none(place: Place) -> None:
-    ingest = await place.start("api")
+async def test_the_same_key_twice_is_one_retry_and_a_request_without_failures_has_none(
+    place: Place, ingest: Ingest
+) -> None:
     first, second = [RequestId((await ingest.post(images_of(IMAGES).encode())).json()["request_id"]) for _ in range(2)]
     await end(place, first, failed={0})
     await end(place, second, failed=set())
@@ -129,8 +116,7 @@ async def test_the_same_key_twice_is_one_retry_and_a_request_without_failures_ha
     assert await place.value("SELECT count(*) FROM ingest.requests WHERE request->>'retry_of' = $1", first) == 1
 
 
-async def test_a_replayed_letter_has_its_request_retried_once(place: Place) -> None:
-    ingest = await place.start()
+async def test_a_replayed_letter_has_its_request_retried_once(place: Place, ingest: Ingest) -> None:
     running, ended = await submitted(place, ingest), await submitted(place, ingest)
     await end(place, ended, failed={1})
     for request_id in (running, ended, ended):
