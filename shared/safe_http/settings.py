@@ -20,13 +20,11 @@ def _network(text: str) -> Network:
     try:
         network = ip_network(text, strict=False)
     except ValueError as error:
-        raise ValueError(
-            f"{text!r} is not a network. Write networks like 10.1.0.0/16 or fd00::/8, by commas"
-        ) from error
-    if "/" in text and str(network.network_address) != str(ip_address(text.partition("/")[0])):
-        raise ValueError(f"{text!r} is an address inside a network. If all of the network is meant, write {network}")
+        raise ValueError(f"{text!r} is not a network. Write CIDRs like 10.1.0.0/16, by commas") from error
     if network.prefixlen == 0:
         raise ValueError(f"{text!r} is every address there is, which would turn the protection off. Name your networks")
+    if ip_address(text.partition("/")[0]) != network.network_address:
+        raise ValueError(f"{text!r} is an address inside a network. If all of the network is meant, write {network}")
     return network
 
 

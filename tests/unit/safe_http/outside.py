@@ -2,7 +2,7 @@
 
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,8 @@ from aiohttp import web
 from shared.safe_http import FetchPolicy, SafeClient
 from shared.safe_http.lookup import Lookup
 from tests.unit.safe_http.servers import Handler
+
+OnServerName = Callable[[ssl.SSLObject, str | None, ssl.SSLContext], None]
 
 SHOP_ADDRESS: Final = "93.184.215.14"
 CLOSED_PORT: Final = 1
@@ -68,12 +70,17 @@ class _LedSocket(socket.socket):
 
 @asynccontextmanager
 async def outside(
-    handler: Handler, names: Lookup | None = None, *, tls: bool = False, **policy: float
+    handler: Handler,
+    names: Lookup | None = None,
+    *,
+    tls: bool = False,
+    on_server_name: OnServerName | None = None,
+    **policy: float,
 ) -> AsyncIterator[tuple[SafeClient, Outside]]:
     """A client under the strict policy, and an outside whose every address is served by `handler`."""
     runner = web.ServerRunner(web.Server(handler))  # type: ignore[arg-type]  # a handler that returns a stream response
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=_shop_tls() if tls else None)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=_shop_tls(on_server_name) if tls else None)
     await site.start()
     world = Outside(runner.addresses[0][1])
     made = SafeClient(
@@ -89,7 +96,8 @@ async def outside(
         await runner.cleanup()
 
 
-def _shop_tls() -> ssl.SSLContext:
+def _shop_tls(on_server_name: OnServerName | None) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(SHOP_CERTIFICATE)
+    context.sni_callback = on_server_name
     return context
