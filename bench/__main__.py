@@ -132,6 +132,7 @@ def running(home: Home, chosen: argparse.Namespace) -> Iterator[Mapping[str, str
         **os.environ,
         "PIXELMILL_HOME": str(home.path),
         "FETCH_ALLOW_NETWORKS": "127.0.0.0/8",
+        "AUTH": "off",
         # All pictures come from one host here, which no real catalogue does.
         "FETCH_PER_HOST": "64",
         **({"CODEC_PROCESSES": str(chosen.codec_processes)} if chosen.codec_processes else {}),

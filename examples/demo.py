@@ -24,9 +24,9 @@ from examples.webhook_receiver import Inbox, webhook_receiver
 from pixelmill.api_answers import Accepted, Status
 from pixelmill.api_client import ApiClient, Submission
 from pixelmill.api_refusals import Refused, ServerUnreachable
+from pixelmill.borrowed_key import borrowed_servers
 from pixelmill.display import headline, ranked, size
 from pixelmill.progress_bars import followed
-from pixelmill.server_addresses import servers
 from pixelmill.watching import watched
 
 OUT: Final = Path("demo-out")
@@ -68,7 +68,8 @@ def _run(console: Console, settings: Mapping[str, str]) -> Outcome:
     with (
         picture_server() as pictures,
         webhook_receiver(settings["WEBHOOK_SECRET"]) as inbox,
-        ApiClient(servers({}, lambda: settings)) as client,
+        borrowed_servers(settings, name="demo") as found,
+        ApiClient(found) as client,
     ):
         write_catalogue(OUT / "catalogue.csv", pictures)
         started = time.monotonic()

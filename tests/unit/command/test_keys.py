@@ -1,9 +1,11 @@
 """`pixelmill keys create`, `list`, `revoke`; which key is sent, and what is said when it is the wrong one."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from pixelmill.borrowed_key import borrowed_servers
 from pixelmill.server_addresses import operators_servers
 from pixelmill.stack_display import who_is_let_in
 from tests.scripted_server import Reply
@@ -109,16 +111,32 @@ def test_the_stack_of_this_home_is_asked_with_its_own_operators_key_and_no_other
     assert operators_servers({"PIXELMILL_OPERATOR_KEY": "mine"}, lambda: stack).api_key == "mine"
 
 
+def test_a_borrowed_key_is_revoked_at_the_end(command: Command) -> None:
+    settings = {**dict.fromkeys(RUNNING, command.server.url), "OPERATOR_KEY": "of the stack", "AUTH": "required"}
+    command.server.on("POST /v1/keys", Reply(201, {**KEY, "key": SECRET}))
+    command.server.on(f"DELETE /v1/keys/{'0' * 16}", Reply(204, b""))
+    with borrowed_servers(settings, name="demo") as found:
+        assert found.api_key == SECRET
+        assert [asked.method for asked in command.server.asked] == ["POST"]
+    assert [asked.headers["authorization"] for asked in command.server.asked] == ["Bearer of the stack"] * 2
+    assert command.server.asked[1].method == "DELETE"
+
+
+def test_nothing_is_borrowed_where_nobody_is_asked_for_a_key(command: Command) -> None:
+    settings = {**dict.fromkeys(RUNNING, command.server.url), "OPERATOR_KEY": "of the stack", "AUTH": "off"}
+    with borrowed_servers(settings, name="demo") as found:
+        assert found.api_key is None
+    assert command.server.asked == []
+
+
 def test_up_says_whether_keys_are_asked_for() -> None:
     assert "Authentication is off" in who_is_let_in({"AUTH": "off"})
     assert "keys create" in who_is_let_in({"AUTH": "required"})
 
 
-def test_a_picture_is_fetched_by_its_signature_alone(
-    command: Command, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_a_picture_is_fetched_by_its_signature_alone(command: Command, tmp_path: Path) -> None:
     command.environment["PIXELMILL_API_KEY"] = "the owner's"
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path
     image = {"index": 0, "renditions": [{"url": "http://x/v1/images/0-a/0/compressed.jpg?s=1"}]}
     command.server.on("GET /v1/requests/r1/output.csv", Reply(200, b"a\n", "text/csv"))
     command.server.on("GET /v1/requests/r1/images", Reply(200, {"items": [image]}))
