@@ -4,14 +4,12 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
 
-from shared.events import CancelRequested, ChunkAdvanced, ChunkCompleted, RequestCompleted
-from shared.ids import LOCAL_OWNER
-from shared.topics import REQUESTS_ACCEPTED, REQUESTS_ASSEMBLED, REQUESTS_COMPLETED, REQUESTS_PROGRESS
+from shared.events import ChunkAdvanced, ChunkCompleted
+from shared.topics import REQUESTS_COMPLETED, REQUESTS_PROGRESS
 from tests.integration.aggregator_place import Place, Request, place_on
 from tests.stack import StackForTests
 from tests.waiting import until
@@ -63,57 +61,8 @@ async def test_results_become_rows_csvs_and_one_completion(place: Place) -> None
     assert [item["index"] for item in rest["items"]] == [23]
 
 
-async def test_duplicates_of_every_event_change_nothing(place: Place) -> None:
-    await place.start("stream")
-    await place.start("finisher", "api")
-    request = await place.submit(20)
-    await place.process([*request.results()[:15], *request.results()])
-    await place.until_published(request)
-    later = [
-        received.event for topic in (REQUESTS_PROGRESS, REQUESTS_ASSEMBLED) for received in await place.read(topic)
-    ]
-    said = [event for event in later if isinstance(event, ChunkAdvanced | ChunkCompleted)]
-    assert len(said) == 4
-
-    await place.process(request.results())
-    await place.publish(REQUESTS_ACCEPTED, [request.file.accepted()])
-    await place.publish(REQUESTS_PROGRESS, said)
-    await place.publish(REQUESTS_ASSEMBLED, [event for event in later if event not in said])
-    second = await place.submit(5)
-    await place.process(second.results())
-    await place.until_published(second)
-
-    completions = [received.event.request_id for received in await place.read(REQUESTS_COMPLETED)]
-    assert sorted(completions) == sorted([request.request_id, second.request_id])
-    assert await place.value("SELECT count(*) FROM aggregator.results WHERE request_id = $1", request.request_id) == 20
-
-
-async def test_a_cancelled_request_ends_with_what_it_has(place: Place) -> None:
-    await place.start("stream")
-    await place.start("finisher", "api")
-    request = await place.submit(20)
-    await place.process(request.results()[:10])
-    await place.publish(
-        REQUESTS_PROGRESS, [CancelRequested(request_id=request.request_id, owner=LOCAL_OWNER, reason="by its owner")]
-    )
-    await place.until_published(request)
-    await place.process(request.results())
-
-    second = await place.submit(5)
-    await place.process(second.results())
-    await place.until_published(second)
-    found = [received.event for received in await place.read(REQUESTS_COMPLETED)]
-    (completion,) = [event for event in found if event.request_id == request.request_id]
-    assert isinstance(completion, RequestCompleted)
-    assert completion.state == "cancelled"
-    images = completion.images
-    assert images.total == images.succeeded + images.failed + images.not_attempted == 20
-    assert (await place.status(request))["progress"]["not_attempted"] == images.not_attempted
-
-
 async def test_a_killed_stream_leaves_no_gap_and_counts_nothing_twice(place: Place) -> None:
-    first = await place.start("stream")
-    await place.start("finisher", "api")
+    first, _ = await asyncio.gather(place.start("stream"), place.start("finisher", "api"))
     request = await place.submit(600, chunk_size=50)
     results = request.results()
     await place.process(results[:300])
@@ -130,8 +79,7 @@ async def test_a_killed_stream_leaves_no_gap_and_counts_nothing_twice(place: Pla
 
 
 async def test_a_table_without_its_changelog_is_seeded_from_rows(place: Place) -> None:
-    stream = await place.start("stream")
-    await place.start("finisher", "api")
+    stream, _ = await asyncio.gather(place.start("stream"), place.start("finisher", "api"))
     request = await place.submit(20)
     results = request.results()
     await place.process([*results[:9], *results[10:19]])
@@ -149,9 +97,7 @@ async def test_a_table_without_its_changelog_is_seeded_from_rows(place: Place) -
 
 
 async def test_two_streams_share_a_request_and_the_rest_takes_over(place: Place) -> None:
-    first = await place.start("stream")
-    await place.start("stream")
-    await place.start("finisher", "api")
+    first, *_ = await asyncio.gather(place.start("stream"), place.start("stream"), place.start("finisher", "api"))
     request = await place.submit(300)
     await place.process(request.results()[:150])
     await until(lambda: _rows(place, request), seconds=30, what="some results are recorded")
@@ -182,9 +128,7 @@ async def test_no_result_is_lost_while_streams_come_and_go(place: Place) -> None
 
 
 async def test_a_killed_finisher_publishes_each_completion_once(place: Place) -> None:
-    await place.start("stream")
-    await place.start("api")
-    finisher = await place.start("finisher")
+    _, _, finisher = await asyncio.gather(place.start("stream"), place.start("api"), place.start("finisher"))
     requests = [await place.submit(4) for _ in range(12)]
     for request in requests[:6]:
         await place.process(request.results())
@@ -197,53 +141,6 @@ async def test_a_killed_finisher_publishes_each_completion_once(place: Place) ->
         await place.until_published(request)
     seen = [received.event.request_id for received in await place.read(REQUESTS_COMPLETED)]
     assert sorted(seen) == sorted(request.request_id for request in requests)
-
-
-async def test_a_request_without_a_row_or_a_request_file_holds_nobody_up(place: Place) -> None:
-    await place.start("stream")
-    await place.start("finisher", "api")
-    unannounced = await place.submit(3, accepted=False)
-    deleted = await place.submit(3, accepted=False)
-    await place.delete(deleted)
-    await place.process([*deleted.results(), *unannounced.results()])
-    assert (await place.until_published(unannounced)).images.total == 3
-    assert (await place.get(f"/v1/requests/{deleted.request_id}")).status_code == 404
-
-
-async def test_a_deleted_request_is_gone_and_its_late_results_bring_nothing_back(place: Place) -> None:
-    await place.start("stream")
-    await place.start("finisher", "api")
-    kept, request = await place.submit(5), await place.submit(20)
-    await place.process([*kept.results(), *request.results()])
-    await asyncio.gather(place.until_published(kept), place.until_published(request))
-    page = (await place.get(f"/v1/requests/{request.request_id}/images?limit=1")).json()
-    (rendition,) = page["items"][0]["renditions"]
-    assert await _list(place, request, kept) == [request.request_id, kept.request_id]
-
-    await place.delete(request)
-    paths = ("", "/images", "/output.csv", "/failures.csv")
-
-    async def is_gone() -> bool:
-        own = f"/v1/requests/{request.request_id}"
-        return [(await place.get(own + path)).status_code for path in paths] == [404] * len(paths)
-
-    await until(is_gone, seconds=30, what="the request is gone")
-    picture = urlsplit(rendition["url"])
-    assert (await place.get(f"{picture.path}?{picture.query}")).status_code == 410
-    await place.process(request.results())
-    last = await place.submit(5)
-    await place.process(last.results())
-    await place.until_published(last)
-    assert await is_gone()
-    assert not await _rows(place, request)
-    assert await _list(place, request, kept, last) == [last.request_id, kept.request_id]
-
-
-async def _list(place: Place, *among: Request) -> list[str]:
-    """Those of some requests that are listed, in the order of the list."""
-    wanted = {request.request_id for request in among}
-    items = (await place.get("/v1/requests?limit=500")).json()["items"]
-    return [item["request_id"] for item in items if item["request_id"] in wanted]
 
 
 @pytest.mark.parametrize("roles", [("stream",), ("finisher", "api")])
