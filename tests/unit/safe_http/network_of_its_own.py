@@ -27,7 +27,7 @@ from tests.unit.safe_http.address_table import (
 from tests.unit.safe_http.outside import SHOP_ADDRESS, Names
 
 PORTS: Final = (80, 443)
-PLAIN_SECONDS: Final = 0.5
+PLAIN_SECONDS: Final = 10.0
 
 # From Linux's <linux/sockios.h>, <linux/if.h>, <linux/netlink.h> and <linux/rtnetlink.h>.
 SET_INTERFACE_FLAGS: Final = 0x8914

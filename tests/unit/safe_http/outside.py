@@ -84,7 +84,7 @@ async def outside(
     await site.start()
     world = Outside(runner.addresses[0][1])
     made = SafeClient(
-        FetchPolicy(**({"timeout_seconds": 5.0} | policy)),  # type: ignore[arg-type]  # numbers
+        FetchPolicy(**({"timeout_seconds": 20.0, "connect_timeout_seconds": 20.0} | policy)),  # type: ignore[arg-type]  # numbers
         lookup=names or Names(),
         tls=ssl.create_default_context(cafile=SHOP_CERTIFICATE) if tls else None,
         make_socket=world.make_socket,

@@ -161,26 +161,6 @@ async def test_one_deadline_ends_a_body_that_trickles() -> None:
     assert (type(error), error.code) == (Transient, "timeout")
 
 
-@pytest.mark.checklist("P23")
-async def test_one_host_gets_no_more_requests_than_allowed_at_once() -> None:
-    running, most = 0, 0
-    go_on = asyncio.Event()
-
-    async def slow(request: web.Request) -> web.StreamResponse:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        if most == 2:
-            go_on.set()
-        await go_on.wait()
-        running -= 1
-        return await picture(request)
-
-    async with serving(slow) as address, client(per_host=2) as made:
-        await asyncio.gather(*(fetched(made, address) for _ in range(7)))
-    assert most == 2
-
-
 @pytest.mark.parametrize(
     "url",
     [
