@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ Role = Callable[[asyncio.Event], Awaitable[None]]
 def run_process(main: Callable[[asyncio.Event], Awaitable[None]], *, name: str, log_level: str) -> int:
     """Run `main` until it returns; SIGTERM and SIGINT set its stop event. Returns the exit code."""
     configure_logging(name, log_level)
+    _open_files_freely()
     try:
         asyncio.run(_until_stopped(main))
     except BaseExceptionGroup as group:
@@ -32,6 +34,12 @@ def run_process(main: Callable[[asyncio.Event], Awaitable[None]], *, name: str, 
         return 1
     log.info("process stopped")
     return 0
+
+
+def _open_files_freely() -> None:
+    """Use what the system allows: usual limits of 1024 are of a time of `select`, and connections are files."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def run_roles(stop: asyncio.Event, *roles: Role) -> None:
