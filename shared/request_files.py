@@ -10,21 +10,33 @@ from shared.object_keys import request_object
 from shared.recipes import Recipe
 
 
+# ASCII means the same bytes in all of these but the last, so delimiters, quotes and line endings do too. The last is
+# known by its byte order mark.
+Encoding = Literal[
+    "utf-8", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257",
+    "iso8859-1", "iso8859-2", "iso8859-5", "iso8859-9", "iso8859-15", "koi8-r", "euc_jp", "euc_kr",
+    "utf-16",
+]  # fmt: skip
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class CsvShape(_Frozen):
-    """How the input was written, so that the output can be written alike. Columns count from 0."""
+    """How the input was written, so that the output can be written alike. Columns count from 0.
 
-    encoding: str = "utf-8"
+    Whoever reads the input relies on this: nothing else than what ingest knows can be read from a file.
+    """
+
+    encoding: Encoding = "utf-8"
     bom: bool = False
-    delimiter: str = ","
+    delimiter: Literal[",", ";", "\t"] = ","
     line_ending: Literal["\n", "\r\n", "\r"] = "\n"
     columns: tuple[str, ...]
-    serial_column: int
-    name_column: int
-    urls_column: int
+    serial_column: int = Field(ge=0)
+    name_column: int = Field(ge=0)
+    urls_column: int = Field(ge=0)
 
 
 class RequestFile(_Frozen):

@@ -33,7 +33,7 @@ from services.ingest.retry_request import RetryRequest
 from services.ingest.settings import IngestSettings
 from services.ingest.submit_csv import SubmitCsv, Terms
 from services.ingest.sweeper import Sweeper
-from services.ingest.url_judge import url_problem
+from services.ingest.url_judge import url_judge
 from shared.api_keys import PostgresKeys
 from shared.events import ChunkAdvanced, ChunkCompleted, RequestAccepted, RequestCompleted, RetryRequested
 from shared.http.app import Probe, service_app
@@ -131,7 +131,13 @@ def _routers(
 ) -> tuple[APIRouter, ...]:
     urls = PublicUrls(settings.ingest_public_url, settings.aggregator_public_url, settings.notifier_public_url)
     callers = Callers(PostgresKeys(parts.database), Operators.of(settings))
-    api = SubmitApi(callers, settings.max_upload_bytes, urls, settings.recipes().names)
+    api = SubmitApi(
+        callers,
+        settings.max_upload_bytes,
+        urls,
+        recipes=settings.recipes().names,
+        url_problem=url_judge(settings.fetch_allow_networks),
+    )
     cancel = CancelRequest(parts.requests, announcements, now=_now)
     return (
         submit_router(_submit(settings, parts, announcements), api),
@@ -177,7 +183,7 @@ def _intake(settings: IngestSettings) -> IntakeTerms:
         settings.csv_rules(),
         settings.chunk_size,
         settings.max_images_per_request,
-        url_problem=url_problem,
+        url_problem=url_judge(settings.fetch_allow_networks),
         picture_key=None if pictures is None else pictures.key_of,
     )
 

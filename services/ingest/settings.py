@@ -9,6 +9,7 @@ from services.ingest import deployer_files
 from services.ingest.domain.csv_rules import CsvRules
 from services.ingest.domain.recipe_book import RecipeBook
 from services.ingest.domain.request_terms import Limits
+from shared.safe_http.settings import AllowedNetworks
 from shared.settings import (
     AuthSettings,
     KafkaSettings,
@@ -19,7 +20,9 @@ from shared.settings import (
 )
 
 
-class IngestSettings(AuthSettings, KafkaSettings, PostgresSettings, S3Settings, PublicUrlSettings, ProcessSettings):
+class IngestSettings(
+    AuthSettings, KafkaSettings, PostgresSettings, S3Settings, PublicUrlSettings, AllowedNetworks, ProcessSettings
+):
     """Ingest's part of the environment."""
 
     chunk_size: int = Field(default=250, ge=1, le=10_000, description="Images in one chunk of a request")

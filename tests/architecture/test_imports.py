@@ -13,7 +13,8 @@ IO_PACKAGES = {
     "secrets", "socket", "subprocess", "time", "urllib3", "uvicorn",
 }  # fmt: skip
 PURE_SHARED = {"shared.events", "shared.ids", "shared.recipes", "shared.image_errors", "shared.errors", "shared.topics",
-               "shared.request_files", "shared.object_keys", "shared.picture_urls"}  # fmt: skip
+               "shared.request_files", "shared.object_keys", "shared.picture_urls",
+               "shared.formula_cells"}  # fmt: skip
 
 
 def modules(*folders: str) -> list[Path]:

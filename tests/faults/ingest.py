@@ -20,7 +20,7 @@ from services.ingest.on_request_completed import OnRequestCompleted
 from services.ingest.release_chunks import ReleaseChunks
 from services.ingest.submit_csv import SubmitCsv, Terms
 from services.ingest.sweeper import BATCH, Sweeper
-from services.ingest.url_judge import url_problem
+from services.ingest.url_judge import url_judge
 from shared.events import ChunkAdvanced, ChunkCompleted, RequestAccepted, RequestCompleted
 from shared.ids import LOCAL_OWNER, RequestId
 from shared.kafka.dispatch import Handlers
@@ -35,7 +35,7 @@ BUCKET: Final = "requests"
 IMAGES_BUCKET: Final = "images"
 UPLOAD_SECONDS: Final = 60
 TERMS: Final = Terms(
-    intake=IntakeTerms(CsvRules(), LIMITS.chunk_size, LIMITS.max_images, url_problem, None),
+    intake=IntakeTerms(CsvRules(), LIMITS.chunk_size, LIMITS.max_images, url_judge(()), None),
     limits=LIMITS,
     recipes=RECIPES,
     upload_timeout=timedelta(seconds=UPLOAD_SECONDS),

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.stack
 MOST_MB = 64
 
 
+@pytest.mark.checklist("I10")
 async def test_a_hundred_thousand_rows_are_accepted_in_bounded_memory(stack: StackForTests) -> None:
     async with place_on(stack) as place:
         acceptance = await measured(place, 100_000)

@@ -94,7 +94,7 @@ class S3Outputs:
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, self._write_rows, request, bridge, sinks)
-        except (UnicodeDecodeError, Misaligned) as error:
+        except (UnicodeError, csv.Error, Misaligned) as error:
             # Ingest has read the input to its end and numbered it: it was another file then, or another manifest.
             key = object_keys.input_csv(request.request_id)
             raise self._requests.damaged(request.request_id, key, why=str(error)) from error

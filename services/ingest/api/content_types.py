@@ -33,7 +33,7 @@ def content_type_of(request: Request) -> ContentType:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Problem(415, "unsupported-encoding", "Compressed bodies are not taken. Send the CSV as it is.")
     kind, parameters = _parsed(request.headers.get("content-type", ""))
-    if kind == _FORM and b"boundary" in parameters:
+    if kind == _FORM and parameters.get(b"boundary"):
         return ContentType("form", boundary=parameters[b"boundary"])
     if kind in CSV_TYPES or (kind == _BYTES and _is_named_csv(request)):
         charset = parameters.get(b"charset")

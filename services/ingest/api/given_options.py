@@ -5,8 +5,9 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from services.ingest.domain.findings import escaped
 from services.ingest.domain.options import SubmitOptions
-from services.ingest.url_judge import url_problem
+from services.ingest.domain.url_cell import UrlProblem
 from shared.http.problems import Problem
 
 KIND: Final = "invalid-options"
@@ -15,8 +16,9 @@ KIND: Final = "invalid-options"
 class GivenOptions:
     """Collects options and judges them; what is wrong is a `Problem` with status 422."""
 
-    def __init__(self, query: Iterable[tuple[str, str]], *, recipes: Sequence[str]) -> None:
+    def __init__(self, query: Iterable[tuple[str, str]], *, recipes: Sequence[str], url_problem: UrlProblem) -> None:
         self._recipes = recipes
+        self._url_problem = url_problem
         self._given: dict[str, str] = {}
         for name, value in query:
             self.add(name, value)
@@ -38,14 +40,14 @@ class GivenOptions:
         if options.recipe not in self._recipes:
             message = f"There is no such recipe. Recipes are {', '.join(self._recipes)}."
             raise refused("recipe", "unknown_recipe", message)
-        problem = None if options.callback_url is None else url_problem(options.callback_url)
+        problem = None if options.callback_url is None else self._url_problem(options.callback_url)
         if problem is not None:
             raise refused("callback_url", "invalid_url", problem)
         return options
 
 
 def refused(option: str, code: str, message: str) -> Problem:
-    return _problem([{"row": None, "line": None, "column": option[:100], "code": code, "message": message}])
+    return _problem([{"row": None, "line": None, "column": escaped(option), "code": code, "message": message}])
 
 
 def _invalid(error: ValidationError) -> Problem:

@@ -18,6 +18,7 @@ from services.ingest.api.refusals import problem_of
 from services.ingest.api.submit_document import answers, submission
 from services.ingest.api.upload_bodies import CsvBody, FormBody
 from services.ingest.csv_upload import CsvRefused, SubmissionRefused, Submitter, UploadBody
+from services.ingest.domain.url_cell import UrlProblem
 from services.ingest.submit_csv import DryRun, SubmitCsv
 from shared.errors import DependencyAway
 from shared.http.callers import Callers, Credentials
@@ -35,6 +36,7 @@ class SubmitApi(NamedTuple):
     max_upload_bytes: int
     urls: PublicUrls
     recipes: Sequence[str]
+    url_problem: UrlProblem
 
 
 def submit_router(submit: SubmitCsv, api: SubmitApi) -> APIRouter:
@@ -84,18 +86,17 @@ def _answer(outcome: Accepted | DryRun, urls: PublicUrls) -> Response:
 
 
 def _body_stream(request: Request, max_bytes: int) -> BodyStream:
-    declared = request.headers.get("content-length", "")
     is_form = request.headers.get("content-type", "").lower().startswith("multipart/")
     return BodyStream(
         request.stream(),
-        declared=int(declared) if declared.isdecimal() else None,
+        declared=request.headers.get("content-length"),
         max_bytes=max_bytes + (FORM_OVERHEAD_BYTES if is_form else 0),
     )
 
 
 def _upload_body(request: Request, stream: BodyStream, api: SubmitApi) -> UploadBody:
     content = content_type_of(request)
-    given = GivenOptions(request.query_params.multi_items(), recipes=api.recipes)
+    given = GivenOptions(request.query_params.multi_items(), recipes=api.recipes, url_problem=api.url_problem)
     if content.kind == "form":
         return FormBody(stream, given, boundary=content.boundary, max_file_bytes=api.max_upload_bytes)
     if content.charset is not None and "encoding" not in request.query_params:

@@ -7,13 +7,14 @@ from typing import Final, Literal, NamedTuple
 
 from services.ingest.domain.csv_rules import CsvRules
 
-DELIMITERS: Final = (",", ";", "\t")
+Delimiter = Literal[",", ";", "\t"]
+DELIMITERS: Final[tuple[Delimiter, ...]] = (",", ";", "\t")
 LineEnding = Literal["\n", "\r\n", "\r"]
 _LINE_ENDINGS: Final[tuple[LineEnding, ...]] = ("\r\n", "\n", "\r")
 
 
 class Dialect(NamedTuple):
-    delimiter: str
+    delimiter: Delimiter
     line_ending: LineEnding
 
 

@@ -14,7 +14,7 @@ from services.ingest.domain.manifest import ManifestChunk, ManifestWriter
 from services.ingest.domain.records import Record, RecordReader
 from services.ingest.domain.rows import RowReader
 from services.ingest.domain.url_cell import UrlProblem
-from shared.request_files import CsvShape
+from shared.request_files import CsvShape, Encoding
 
 # The header is looked for in this much text, so that the delimiter can be told by it.
 HEAD_CHARS: Final = 64 * 1024
@@ -37,7 +37,7 @@ class CsvIntake:
     """
 
     def __init__(
-        self, terms: IntakeTerms, *, encoding: str, renditions: Sequence[str], count_distinct: bool = False
+        self, terms: IntakeTerms, *, encoding: Encoding, renditions: Sequence[str], count_distinct: bool = False
     ) -> None:
         self._terms = terms
         self._rules = terms.rules
@@ -77,7 +77,7 @@ class CsvIntake:
         return None if self._distinct is None else self._distinct.estimate()
 
     @property
-    def encoding(self) -> str:
+    def encoding(self) -> Encoding:
         """The encoding that was found, or else the one that was named."""
         return self._decoder.encoding
 

@@ -1,5 +1,6 @@
 """The rules that a CSV must follow, as data: a deployer can change them without code."""
 
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -75,8 +76,11 @@ class CsvRules(_Frozen):
 
     def role_of(self, header_cell: str) -> Role | None:
         """Which known column a header cell names, if any."""
-        wanted = normalised(header_cell)
-        return next((rule.role for rule in self.columns if wanted in map(normalised, rule.names)), None)
+        return self._roles.get(normalised(header_cell))
+
+    @cached_property
+    def _roles(self) -> dict[str, Role]:
+        return {normalised(name): rule.role for rule in self.columns for name in rule.names}
 
 
 def normalised(name: str) -> str:

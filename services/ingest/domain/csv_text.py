@@ -1,20 +1,23 @@
 """From the bytes of an upload to text, piece by piece: encoding, byte order mark, NUL."""
 
 import codecs
-from typing import Final, NamedTuple
+import encodings
+import re
+from encodings.aliases import aliases
+from typing import Final, NamedTuple, get_args
 
 from services.ingest.domain.findings import FindingCode
+from shared.request_files import Encoding
 
-# ASCII means the same bytes in all of these, so delimiters, quotes and line endings do too.
-ENCODINGS: Final = (
-    "utf-8", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257",
-    "iso8859-1", "iso8859-2", "iso8859-5", "iso8859-9", "iso8859-15", "koi8-r", "euc_jp", "euc_kr",
-)  # fmt: skip
 UTF_8: Final = "utf-8"
 # Only with its byte order mark: without one, nothing says which byte comes first.
 UTF_16: Final = "utf-16"
-_SAME: Final = {"utf-8-sig": UTF_8, "ascii": UTF_8}
-_MARKS: Final = (
+ENCODINGS: Final[tuple[Encoding, ...]] = tuple(name for name in get_args(Encoding) if name != UTF_16)
+_SAME: Final[dict[str, Encoding]] = {"utf-8-sig": UTF_8, "ascii": UTF_8}
+_KNOWN: Final[dict[str, Encoding]] = {**{name: name for name in (*ENCODINGS, UTF_16)}, **_SAME}
+_NAMES: Final = {*aliases, *aliases.values(), *map(encodings.normalize_encoding, _KNOWN)}
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9 ._:-]{0,39}")
+_MARKS: Final[tuple[tuple[bytes, Encoding, str], ...]] = (
     (codecs.BOM_UTF8, UTF_8, UTF_8),
     (codecs.BOM_UTF16_LE, UTF_16, "utf-16-le"),
     (codecs.BOM_UTF16_BE, UTF_16, "utf-16-be"),
@@ -44,14 +47,19 @@ class Decoded(NamedTuple):
     problem: Unreadable | None
 
 
-def known_encoding(name: str) -> str | None:
+def known_encoding(name: str) -> Encoding | None:
     """The canonical name of an encoding that uploads may have, or None."""
-    try:
-        found = codecs.lookup(name.strip()).name
-    except (LookupError, UnicodeError, ValueError):
+    name = name.strip().lower()
+    if not _NAME.fullmatch(name):
         return None
-    found = _SAME.get(found, found)
-    return found if found in (*ENCODINGS, UTF_16) else None
+    written = encodings.normalize_encoding(name)
+    # Python keeps every name that it was ever asked for, so it is asked for few.
+    if written not in _NAMES:
+        return None
+    try:
+        return _KNOWN.get(codecs.lookup(written).name)
+    except LookupError:
+        return None  # Some have a name everywhere, and a codec on one system alone.
 
 
 class TextDecoder:
@@ -60,10 +68,10 @@ class TextDecoder:
     After a problem it must not be used again. `encoding` and `bom` are final once a text was returned.
     """
 
-    def __init__(self, encoding: str) -> None:
-        self.encoding = encoding
+    def __init__(self, encoding: Encoding) -> None:
+        self.encoding: Encoding = encoding
         self.bom = False
-        self._codec = encoding
+        self._codec: str = encoding
         self._decoder: codecs.IncrementalDecoder | None = None
         self._head = b""
         self._bytes_before = 0

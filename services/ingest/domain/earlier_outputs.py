@@ -9,6 +9,7 @@ from typing import Final
 
 from services.ingest.domain.csv_rules import normalised
 from shared.events import CarriedRendition, CarryOver
+from shared.formula_cells import restored
 
 OUTPUT_COLUMN: Final = "Output Image URLs"
 STATUSES_COLUMN: Final = "Image Statuses"
@@ -20,13 +21,6 @@ _MARKS: Final = frozenset({normalised(OUTPUT_COLUMN), normalised(STATUSES_COLUMN
 _FURTHER: Final = re.compile(rf"{re.escape(normalised(OUTPUT_COLUMN))} \(.*\)")
 _SUCCEEDED: Final = re.compile(r"\s*succeeded(?![a-z_])", re.IGNORECASE)
 _KEY: Final = re.compile(r"(?P<request_id>[^/]+)/(?P<index>[0-9]{1,9})/(?P<rendition>[a-z][a-z0-9_]*)\.[a-z]+")
-# A cell that begins like this has an apostrophe put before it in the output, so that no spreadsheet runs it.
-_NEUTRALISED: Final = re.compile(r"'+ *[=+\-@\t\r\n]")
-
-
-def restored(cell: str) -> str:
-    """A cell as it was before the output neutralised it; any other cell as it is."""
-    return cell[1:] if _NEUTRALISED.match(cell) else cell
 
 
 def output_places(columns: Sequence[str], *, needed: Collection[int]) -> frozenset[int]:

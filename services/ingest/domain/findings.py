@@ -1,5 +1,6 @@
 """What is wrong with a CSV: each finding names its place, a stable code, and what to do."""
 
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, get_args
 
 FindingCode = Literal[
@@ -11,6 +12,7 @@ FindingCode = Literal[
     "missing_column",
     "duplicate_column",
     "too_many_columns",
+    "header_too_long",
     "column_count",
     "record_too_long",
     "unterminated_quote",
@@ -38,6 +40,7 @@ TOLERABLE: Final[frozenset[FindingCode]] = frozenset(
 
 MAX_LISTED: Final = 1000
 _MAX_SHOWN: Final = 80
+_MOST_SHOWN: Final = 20
 
 
 class Finding(NamedTuple):
@@ -69,7 +72,17 @@ class Findings:
         return self._intolerable > 0 if keep else self.total > 0
 
 
+def shown_all(values: Sequence[str]) -> str:
+    """The first values as messages show them."""
+    return ", ".join([*map(shown, values[:_MOST_SHOWN]), *["…"][: len(values) > _MOST_SHOWN]])
+
+
 def shown(value: str) -> str:
     """A value as messages show it: quoted, control characters escaped, cut to 80 characters."""
+    return f'"{escaped(value)}"'
+
+
+def escaped(value: str) -> str:
+    """A value with its control characters escaped, cut to 80 characters."""
     cut = value if len(value) <= _MAX_SHOWN else value[: _MAX_SHOWN - 1] + "…"
-    return '"' + "".join(char if char.isprintable() else ascii(char)[1:-1] for char in cut) + '"'
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in cut)

@@ -4,17 +4,19 @@ from array import array
 from bisect import bisect_right
 from typing import Final
 
+from services.ingest.domain.hashed_rows import HashedRows
+
 _LARGEST: Final = 2**63 - 1
 
 
 class FirstSeen:
-    """Consecutive integers in consecutive rows are one run of 24 bytes; everything else is an entry of a dict."""
+    """Consecutive integers in consecutive rows are one run of 24 bytes; everything else is remembered by its hash."""
 
     def __init__(self) -> None:
         self._firsts = array("q")
         self._lasts = array("q")
         self._rows = array("q")
-        self._others: dict[int | str, int] = {}
+        self._others = HashedRows()
         self._expected: tuple[str, int] | None = None
 
     def follows(self, text: str, row: int) -> bool:
@@ -50,5 +52,5 @@ class FirstSeen:
         return self._rows[run] + value - self._firsts[run]
 
     def _add_other(self, value: int | str, row: int) -> int | None:
-        earlier = self._others.setdefault(value, row)
+        earlier = self._others.first_row(str(value), row)
         return earlier if earlier != row else None

@@ -3,12 +3,13 @@
 from typing import Final, NamedTuple
 
 from services.ingest.domain.csv_rules import ColumnRule, CsvRules
-from services.ingest.domain.earlier_outputs import EarlierOutputs, restored
+from services.ingest.domain.earlier_outputs import EarlierOutputs
 from services.ingest.domain.findings import Finding, FindingCode, Findings, shown
 from services.ingest.domain.first_seen import FirstSeen
 from services.ingest.domain.header import Header
 from services.ingest.domain.url_cell import UrlProblem, is_plain_url, split_urls
 from shared.events import CarryOver
+from shared.formula_cells import restored
 
 _MAX_DIGITS: Final = 100
 _USUAL_DIGITS: Final = 19

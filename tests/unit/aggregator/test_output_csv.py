@@ -6,8 +6,9 @@ import io
 import pytest
 
 from services.aggregator.domain.merged_rows import ImageOutcome, Misaligned, host_of, merged
-from services.aggregator.domain.output_csv import FailedSlots, OutputTable, Slot, csv_line, neutralised, restored
+from services.aggregator.domain.output_csv import FailedSlots, OutputTable, Slot, csv_line
 from shared.events import Outcome
+from shared.formula_cells import neutralised, restored
 from shared.request_files import ManifestImage
 
 COLUMNS = ("Serial Number", "Product Name", "Image URLs")
@@ -59,6 +60,7 @@ def test_a_column_that_the_request_was_read_from_stays_whatever_it_is_called() -
     assert found.header() == ["S", "N", "Output Image URLs", "Output Image URLs", "Image Statuses"]
 
 
+@pytest.mark.checklist("A4")
 @pytest.mark.parametrize("cell", ["=1+1", "'=1+1", "''=1+1", "'s-Hertogenbosch", "  =x"])
 def test_a_neutralised_cell_that_is_posted_back_gets_no_second_apostrophe(cell: str) -> None:
     written = neutralised(cell)
@@ -78,18 +80,21 @@ def test_rows_shorter_and_longer_than_the_header_keep_their_columns() -> None:
     assert table().row(["1", "2", "3", "4"], []) == ["1", "2", "3", "", "", "4"]
 
 
+@pytest.mark.checklist("A4")
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "  =x", "'=x", "' =x", "''-1"])
 def test_what_a_spreadsheet_would_run_is_neutralised_and_comes_back(cell: str) -> None:
     assert neutralised(cell) == f"'{cell}"
     assert restored(neutralised(cell)) == cell
 
 
+@pytest.mark.checklist("A4")
 @pytest.mark.parametrize("cell", ["", "Cup", "1-2", "a=b", " x", "ü", "http://a/-1", "'x", " '=x", "'s", "''"])
 def test_other_cells_stay_as_they_are(cell: str) -> None:
     assert neutralised(cell) == cell
     assert restored(neutralised(cell)) == cell
 
 
+@pytest.mark.checklist("A5")
 @pytest.mark.parametrize("line_ending", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_any_cells_survive_a_csv_reader(delimiter: str, line_ending: str) -> None:

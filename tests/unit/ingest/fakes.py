@@ -18,13 +18,13 @@ from services.ingest.domain.manifest import ManifestChunk
 from services.ingest.domain.options import SubmitOptions
 from services.ingest.domain.request_terms import Limits, request_file
 from services.ingest.retry_request import Original
-from services.ingest.url_judge import url_problem
+from services.ingest.url_judge import url_judge
 from shared.errors import DependencyAway
 from shared.events import CancelRequested, EndState, Event
 from shared.ids import LOCAL_OWNER, Owner, RequestId
 from shared.kafka.records import Trigger
 from shared.picture_urls import PictureUrls
-from shared.request_files import ManifestImage, RequestFile
+from shared.request_files import Encoding, ManifestImage, RequestFile
 from shared.topics import Topic
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -33,6 +33,7 @@ HEADER = "Serial Number,Product Name,Image URLs\n"
 GOOD_CSV = HEADER + '1,Lamp,https://a.example/1.jpg\n2,Chair,"https://a.example/2.jpg, https://a.example/3.jpg"\n'
 PICTURES = PictureUrls("http://pictures.example", b"a key for tests")
 RECIPES = recipe_book(None)
+JUDGE = url_judge(())
 LIMITS = Limits(chunk_size=2, window=2, max_images=100, deadline=timedelta(days=1))
 
 
@@ -60,10 +61,10 @@ def new_intake(
     count_distinct: object = False,
 ) -> CsvIntake:
     known = rules if isinstance(rules, CsvRules) else CsvRules()
-    terms = IntakeTerms(known, cast(int, chunk_size), cast(int, max_images), url_problem, cast(PictureKey, picture_key))
+    terms = IntakeTerms(known, cast(int, chunk_size), cast(int, max_images), JUDGE, cast(PictureKey, picture_key))
     return CsvIntake(
         terms,
-        encoding=cast(str, encoding),
+        encoding=cast(Encoding, encoding),
         renditions=cast(tuple[str, ...], renditions),
         count_distinct=bool(count_distinct),
     )

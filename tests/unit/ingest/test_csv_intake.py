@@ -37,6 +37,7 @@ def test_names_come_back_from_the_manifest_as_they_were() -> None:
     assert (image.product_name, image.url) == ('Stuhl „Ö" \\ 🪑\nzwei', "https://a.example/ü.jpg")
 
 
+@pytest.mark.checklist("I7")
 def test_the_shape_of_the_file_is_kept() -> None:
     text = "\ufeffNote;IMAGE urls ; S. No.;product  name\r\nx;https://a.example/1.jpg;1;Lamp\r\n"
     intake, _ = taken(text)
@@ -46,6 +47,7 @@ def test_the_shape_of_the_file_is_kept() -> None:
     assert (shape.serial_column, shape.name_column, shape.urls_column) == (2, 3, 1)
 
 
+@pytest.mark.checklist("I5", "I8", "I9")
 def test_all_errors_come_back_with_their_places() -> None:
     intake, _ = taken(
         csv_of(
@@ -72,11 +74,13 @@ def test_all_errors_come_back_with_their_places() -> None:
     assert "row 2" in intake.findings.listed[4].message
 
 
+@pytest.mark.checklist("I8")
 def test_numbers_that_are_equal_are_duplicates_however_they_are_written() -> None:
     intake, _ = taken(csv_of("7,a,https://a.example/1.jpg", " 007 ,b,https://a.example/2.jpg"))
     assert found(intake) == [(2, 3, "Serial Number", "duplicate")]
 
 
+@pytest.mark.checklist("I7")
 def test_a_missing_and_a_doubled_column_are_named() -> None:
     intake, _ = taken("Serial Number,S. No.,Image URLs\n1,1,https://a.example/1.jpg\n")
     assert found(intake) == [
@@ -103,22 +107,26 @@ def test_a_file_without_a_row_is_refused(text: str, code: str) -> None:
     assert chunks == []
 
 
+@pytest.mark.checklist("I4")
 @pytest.mark.parametrize(("data", "code"), [(b"\xe9", "encoding"), (b"\0", "nul_character")])
 def test_bytes_that_are_no_text_are_named_with_row_and_line(data: bytes, code: str) -> None:
     intake, _ = taken((HEADER + '1,"La\nmp",https://a.example/1.jpg\n2,Cha').encode() + data + b"ir,x\n")
     assert found(intake) == [(2, 4, None, code)]
 
 
+@pytest.mark.checklist("I5")
 def test_nothing_is_judged_after_an_unterminated_quote() -> None:
     intake, _ = taken(csv_of('1,"Lamp,https://a.example/1.jpg', "2,Lamp"))
     assert found(intake) == [(1, 2, None, "unterminated_quote")]
 
 
+@pytest.mark.checklist("I9")
 def test_at_most_a_thousand_errors_are_listed_and_all_are_counted() -> None:
     intake, _ = taken(csv_of(*(f"{number},Lamp," for number in range(1, 1501))))
     assert (len(intake.findings.listed), intake.findings.total) == (MAX_LISTED, 1500)
 
 
+@pytest.mark.checklist("I6")
 def test_too_many_images_are_refused() -> None:
     intake, _ = taken(images_of(12), max_images=10)
     assert found(intake) == [(11, 12, None, "too_many_images")]
@@ -129,6 +137,7 @@ def test_as_many_images_as_allowed_are_taken() -> None:
     assert (intake.images, intake.findings.total) == (10, 0)
 
 
+@pytest.mark.checklist("I6")
 def test_caps_have_their_own_codes() -> None:
     rules = CsvRules(max_rows=2, max_columns=3, max_urls_per_row=1, max_url_length=30)
     two = '1,a,"https://a.example/1.jpg,https://a.example/2.jpg"'
@@ -138,6 +147,7 @@ def test_caps_have_their_own_codes() -> None:
     assert [item.code for item in wide.findings.listed] == ["too_many_columns"]
 
 
+@pytest.mark.checklist("I6")
 def test_rules_are_data() -> None:
     rules = CsvRules(
         serial=ColumnRule(role="serial", names=("SKU",), unique=True, max_length=5),
@@ -172,6 +182,7 @@ def test_rows_without_any_url_are_no_request() -> None:
     assert found(intake) == [(None, None, None, "no_images")]
 
 
+@pytest.mark.checklist("I10")
 def test_memory_does_not_grow_with_the_file() -> None:
     rows = 10_000
     data = images_of(rows).encode()
@@ -188,6 +199,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
     assert peak < 1_500_000
 
 
+@pytest.mark.checklist("I9")
 def test_values_in_messages_are_cut_and_escaped() -> None:
     assert shown("a\x07\n\u202e") == '"a\\x07\\n\\u202e"'
     assert len(shown("x" * 500)) == 82

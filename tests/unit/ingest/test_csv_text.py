@@ -3,9 +3,10 @@
 import pytest
 
 from services.ingest.domain.csv_text import ENCODINGS, Decoded, TextDecoder, known_encoding
+from shared.request_files import Encoding
 
 
-def decoded(data: bytes, *, step: int = 1, encoding: str = "utf-8") -> tuple[str, Decoded, TextDecoder]:
+def decoded(data: bytes, *, step: int = 1, encoding: Encoding = "utf-8") -> tuple[str, Decoded, TextDecoder]:
     decoder = TextDecoder(encoding)
     text = ""
     for start in range(0, len(data), step):
@@ -17,6 +18,7 @@ def decoded(data: bytes, *, step: int = 1, encoding: str = "utf-8") -> tuple[str
     return text + result.text, result, decoder
 
 
+@pytest.mark.checklist("I4")
 @pytest.mark.parametrize("step", [1, 2, 100])
 def test_a_byte_order_mark_is_noticed_and_removed(step: int) -> None:
     text, _, decoder = decoded("\ufeffsérie,ü".encode(), step=step)
@@ -28,6 +30,7 @@ def test_a_mark_inside_the_text_stays() -> None:
     assert (text, decoder.bom) == ("a\ufeffb", False)
 
 
+@pytest.mark.checklist("I4")
 @pytest.mark.parametrize("step", [1, 3, 100])
 def test_a_byte_that_does_not_fit_is_named_with_its_offset_and_the_option(step: int) -> None:
     text, result, _ = decoded(b"abc,caf\xe9,x", step=step)
@@ -38,25 +41,29 @@ def test_a_byte_that_does_not_fit_is_named_with_its_offset_and_the_option(step: 
     assert "`encoding`" in result.problem.message
 
 
+@pytest.mark.checklist("I4")
 def test_a_character_that_is_cut_off_at_the_end_is_named() -> None:
     _, result, _ = decoded("abcé".encode()[:-1])
     assert result.problem is not None
     assert "at offset 3" in result.problem.message
 
 
+@pytest.mark.checklist("I4")
 def test_another_encoding_can_be_named() -> None:
     text, result, _ = decoded("café €".encode("cp1252"), encoding="cp1252")
     assert (text, result.problem) == ("café €", None)
 
 
+@pytest.mark.checklist("I4")
 @pytest.mark.parametrize("step", [1, 2, 3, 100])
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("named", ["utf-8", "cp1252", "utf-16"])
-def test_utf_16_is_known_by_its_mark_whatever_was_named(encoding: str, step: int, named: str) -> None:
+def test_utf_16_is_known_by_its_mark_whatever_was_named(encoding: str, step: int, named: Encoding) -> None:
     text, result, decoder = decoded("\ufeffaé🪑".encode(encoding), step=step, encoding=named)
     assert (text, result.problem, decoder.encoding, decoder.bom) == ("aé🪑", None, "utf-16", True)
 
 
+@pytest.mark.checklist("I4")
 def test_utf_16_without_its_mark_is_refused() -> None:
     _, result, _ = decoded("a,b".encode("utf-16-le"), encoding="utf-16")
     assert result.problem is not None
@@ -83,6 +90,7 @@ def test_a_workbook_is_recognised(data: bytes, step: int) -> None:
     assert "Export it as CSV" in result.problem.message
 
 
+@pytest.mark.checklist("I4")
 @pytest.mark.parametrize("step", [1, 100])
 def test_nul_is_refused_and_what_stands_before_it_is_kept(step: int) -> None:
     text, result, _ = decoded(b"a,b\nc\0,d", step=step)
@@ -105,6 +113,7 @@ def test_encodings_have_their_usual_names(name: str, canonical: str) -> None:
     assert known_encoding(name) == canonical
 
 
+@pytest.mark.checklist("I4")
 @pytest.mark.parametrize("name", ["utf-16-le", "utf-32", "utf-7", "rot13", "idna", "no such", "", "utf\08"])
 def test_encodings_in_which_ascii_is_not_ascii_are_unknown(name: str) -> None:
     assert known_encoding(name) is None

@@ -3,12 +3,13 @@
 import pytest
 
 from services.aggregator.domain.output_csv import STATUSES_COLUMN as WRITTEN_STATUSES
-from services.aggregator.domain.output_csv import OutputTable, Slot, csv_line, neutralised
+from services.aggregator.domain.output_csv import OutputTable, Slot, csv_line
 from services.ingest.domain.csv_intake import CsvIntake
-from services.ingest.domain.earlier_outputs import OUTPUT_COLUMN, STATUSES_COLUMN, restored
+from services.ingest.domain.earlier_outputs import OUTPUT_COLUMN, STATUSES_COLUMN
 from services.ingest.domain.manifest import read_manifest_chunk
 from services.ingest.domain.records import MAX_CELL_CHARS
 from shared.events import CarriedRendition, CarryOver
+from shared.formula_cells import neutralised, restored
 from shared.picture_urls import PictureUrls
 from shared.request_files import ManifestImage
 from tests.unit.ingest.fakes import PICTURES, taken
@@ -110,6 +111,7 @@ def test_columns_that_only_look_alike_are_further_columns() -> None:
     assert (images[0].carry_over, images[0].product_name) == (None, "'=a")
 
 
+@pytest.mark.checklist("A4")
 @pytest.mark.parametrize("name", ["=1+1", "'=x", "' -1", "@a", "'Tis", "''x", "-", "plain"])
 def test_names_come_back_as_they_were_however_often_they_go_round(name: str) -> None:
     for _ in range(3):
@@ -117,6 +119,7 @@ def test_names_come_back_as_they_were_however_often_they_go_round(name: str) -> 
         assert images[0].product_name == name
 
 
+@pytest.mark.checklist("A4")
 @pytest.mark.parametrize("cell", ["=1", "'=1", "' =1", "''+", "\t", "'", "''", "'a", " =", " '=", "", "a'="])
 def test_what_the_output_neutralises_is_restored(cell: str) -> None:
     assert restored(neutralised(cell)) == cell

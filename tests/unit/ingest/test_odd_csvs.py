@@ -127,6 +127,7 @@ async def posted(data: str | bytes, options: dict[str, str]) -> httpx2.Response:
     return await api.post(files={"file": ("products.csv", content)}, params=options)
 
 
+@pytest.mark.checklist("I4", "I7")
 @pytest.mark.parametrize(
     ("data", "options", "counts", "csv"), [row[1:] for row in TAKEN], ids=[row[0] for row in TAKEN]
 )
@@ -140,6 +141,7 @@ async def test_an_odd_csv_is_taken(
     assert body["csv"] == {**PLAIN, **csv}
 
 
+@pytest.mark.checklist("I4", "I5", "I6", "I7", "I8")
 @pytest.mark.parametrize(("data", "options", "codes"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
 async def test_an_odd_csv_is_refused(data: str | bytes, options: dict[str, str], codes: list[str]) -> None:
     answer = await posted(data, options)

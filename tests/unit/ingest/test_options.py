@@ -5,11 +5,11 @@ import pytest
 from services.ingest.api.given_options import GivenOptions
 from services.ingest.domain.options import SubmitOptions
 from shared.http.problems import Problem
-from tests.unit.ingest.fakes import RECIPES
+from tests.unit.ingest.fakes import JUDGE, RECIPES
 
 
 def parsed(**given: str) -> SubmitOptions:
-    return GivenOptions(given.items(), recipes=RECIPES.names).parsed()
+    return GivenOptions(given.items(), recipes=RECIPES.names, url_problem=JUDGE).parsed()
 
 
 def refusal(**given: str) -> tuple[int, list[tuple[str, str]]]:
@@ -39,6 +39,7 @@ def test_all_options_are_read_from_text() -> None:
     assert options.metadata == {"order": "Ø 17", "n": [1, None]}
 
 
+@pytest.mark.checklist("I11")
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -60,5 +61,5 @@ def test_all_wrong_options_come_back_at_once() -> None:
 
 def test_an_option_given_twice_is_refused() -> None:
     with pytest.raises(Problem, match="not valid") as caught:
-        GivenOptions([("quality", "40"), ("quality", "50")], recipes=RECIPES.names)
+        GivenOptions([("quality", "40"), ("quality", "50")], recipes=RECIPES.names, url_problem=JUDGE)
     assert caught.value.extra["errors"][0]["code"] == "duplicate_option"

@@ -31,6 +31,7 @@ def test_line_endings_and_pieces_make_no_difference(ending: str, step: int | Non
     ]
 
 
+@pytest.mark.checklist("I8")
 @pytest.mark.parametrize("step", [None, 1, 5])
 def test_quoted_newlines_keep_line_numbers_right(step: int | None) -> None:
     records = read('a,"one\ntwo\r\nthree"\nb,c\n', step=step)
@@ -41,6 +42,7 @@ def test_empty_lines_are_no_records_but_lines() -> None:
     assert [(record.line, record.cells) for record in read("\n\na,b\n\nc,d\n")] == [(3, ["a", "b"]), (5, ["c", "d"])]
 
 
+@pytest.mark.checklist("I5")
 @pytest.mark.parametrize("step", [None, 1, 4])
 def test_text_after_a_quote_is_reported_and_the_next_row_is_read(step: int | None) -> None:
     records = read('a,b\n"x"y,z\nc,d\n', step=step)
@@ -48,6 +50,7 @@ def test_text_after_a_quote_is_reported_and_the_next_row_is_read(step: int | Non
     assert records[-1].cells == ["c", "d"]
 
 
+@pytest.mark.checklist("I5")
 @pytest.mark.parametrize("step", [None, 1, 4])
 def test_an_unterminated_quote_is_reported_where_it_starts(step: int | None) -> None:
     records = read('a,b\nc,"never ends\nd,e\nf,g\n', step=step)
@@ -63,6 +66,7 @@ def test_an_unterminated_quote_is_given_up_long_before_the_end(step: int | None)
     assert len(records) == 2
 
 
+@pytest.mark.checklist("I6")
 @pytest.mark.parametrize(("start", "code"), [("x", "record_too_long"), ('a,"x', "unterminated_quote")])
 def test_a_record_without_end_is_given_up(start: str, code: str) -> None:
     reader = RecordReader(",")
@@ -71,6 +75,7 @@ def test_a_record_without_end_is_given_up(start: str, code: str) -> None:
     assert list(reader.read("\na,b\n", final=True)) == []
 
 
+@pytest.mark.checklist("I6")
 @pytest.mark.parametrize("step", [None, 7, 1000])
 def test_a_record_beyond_the_limit_ends_the_reading(step: int | None) -> None:
     fits, long = "x" * 990, ",".join(["xxxx"] * 400)
@@ -82,6 +87,7 @@ def test_a_record_beyond_the_limit_ends_the_reading(step: int | None) -> None:
     assert [record.line for record in found] == [1, 2, 3]
 
 
+@pytest.mark.checklist("I6")
 def test_a_cell_beyond_the_limit_is_reported() -> None:
     assert codes(read("a," + "x" * 140_000 + "\nb,c\n")) == [(1, "field_too_long")]
 

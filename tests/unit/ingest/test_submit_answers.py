@@ -74,6 +74,7 @@ async def test_a_dry_run_of_what_is_no_csv_is_an_answer_too(data: bytes) -> None
     assert (answer.status_code, answer.json()["valid"], answer.json()["errors_total"]) == (200, False, 1)
 
 
+@pytest.mark.checklist("I9")
 @pytest.mark.parametrize("accept", ["text/csv", "application/json;q=0.5, Text/CSV;q=0.9"])
 async def test_errors_come_as_csv_when_asked_for(accept: str) -> None:
     api = Api()

@@ -14,7 +14,7 @@ from services.ingest.api.upload_bodies import MAX_FIELD_BYTES
 from shared.http.app import service_app
 from shared.http.callers import Callers
 from tests.callers import ALL_OPERATORS, EVERYONE, MemoryKeys, keyed
-from tests.unit.ingest.fakes import GOOD_CSV, HEADER, RECIPES, csv_of
+from tests.unit.ingest.fakes import GOOD_CSV, HEADER, JUDGE, RECIPES, csv_of
 from tests.unit.ingest.test_submit_csv import Ingest
 
 URLS = PublicUrls("http://in.example/", "http://agg.example", "http://note.example")
@@ -32,7 +32,8 @@ class Api:
     ) -> None:
         self.ingest = Ingest(upload_timeout=upload_timeout, max_images=max_images)
         self.app = service_app("ingest", {}, operators=ALL_OPERATORS, debug=False)
-        self.app.include_router(submit_router(self.ingest.submit, SubmitApi(callers, max_bytes, URLS, RECIPES.names)))
+        api = SubmitApi(callers, max_bytes, URLS, recipes=RECIPES.names, url_problem=JUDGE)
+        self.app.include_router(submit_router(self.ingest.submit, api))
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx2.AsyncClient]:
@@ -116,6 +117,7 @@ async def test_an_invalid_csv_is_answered_with_all_its_errors() -> None:
     assert api.ingest.is_untouched()
 
 
+@pytest.mark.checklist("I3")
 @pytest.mark.parametrize(
     ("parts", "status", "kind"),
     [
@@ -141,6 +143,7 @@ async def test_a_form_that_is_not_as_documented_is_refused(
     assert api.ingest.is_untouched()
 
 
+@pytest.mark.checklist("I3")
 async def test_a_form_that_is_cut_off_is_refused() -> None:
     api = Api()
     cut = form(("file", "a.csv", GOOD_CSV), end="")
@@ -170,6 +173,7 @@ async def endless(data: bytes) -> AsyncIterator[bytes]:
         yield data
 
 
+@pytest.mark.checklist("I1")
 async def test_a_body_beyond_the_limit_is_refused_whether_its_length_is_known_or_not() -> None:
     api = Api(max_bytes=10_000)
     known = await api.post(content=GOOD_CSV.encode() + b"\n" * 10_000, headers=CSV)
@@ -179,6 +183,7 @@ async def test_a_body_beyond_the_limit_is_refused_whether_its_length_is_known_or
     assert api.ingest.is_untouched()
 
 
+@pytest.mark.checklist("I1")
 async def test_a_form_file_beyond_the_limit_is_refused() -> None:
     api = Api(max_bytes=10_000)
     answer = await api.post(files={"file": ("a.csv", "\n" * 10_001)})
@@ -187,6 +192,7 @@ async def test_a_form_file_beyond_the_limit_is_refused() -> None:
     assert (await api.post(files={"file": ("a.csv", GOOD_CSV + "\n" * (10_000 - len(GOOD_CSV)))})).status_code == 202
 
 
+@pytest.mark.checklist("I2")
 async def test_a_trickling_upload_is_cut() -> None:
     async def trickle() -> AsyncIterator[bytes]:
         yield GOOD_CSV.encode()
@@ -198,6 +204,7 @@ async def test_a_trickling_upload_is_cut() -> None:
     assert api.ingest.is_untouched()
 
 
+@pytest.mark.checklist("I12")
 async def test_the_same_key_gives_the_same_answer_and_another_body_is_refused() -> None:
     api = Api()
     headers = {**CSV, "Idempotency-Key": "order-17"}
@@ -210,12 +217,14 @@ async def test_the_same_key_gives_the_same_answer_and_another_body_is_refused() 
     assert other.json()["type"] == "urn:pixelmill:problem:idempotency-key-mismatch"
 
 
+@pytest.mark.checklist("I12")
 @pytest.mark.parametrize("key", ["", "with blank", "x" * 256])
 async def test_a_key_that_is_no_key_is_refused(key: str) -> None:
     answer = await Api().post(content=GOOD_CSV.encode(), headers={**CSV, "Idempotency-Key": key})
     assert answer.status_code == 400
 
 
+@pytest.mark.checklist("I15")
 async def test_a_part_that_is_away_is_503_with_retry_after() -> None:
     api = Api()
     api.ingest.rows.is_away = True

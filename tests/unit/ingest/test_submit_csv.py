@@ -24,7 +24,7 @@ from services.ingest.domain.csv_intake import IntakeTerms
 from services.ingest.domain.csv_rules import CsvRules
 from services.ingest.domain.options import SubmitOptions
 from services.ingest.submit_csv import DryRun, SubmitCsv, Terms
-from services.ingest.url_judge import url_problem
+from services.ingest.url_judge import url_judge
 from shared.errors import DependencyAway
 from shared.ids import LOCAL_OWNER, Owner, RequestId
 from shared.object_keys import input_csv, manifest_chunk, request_object
@@ -58,7 +58,7 @@ class Ingest:
             S3Requests(self.store, "requests", images_bucket="images"),
             self.announcements,
             terms=Terms(
-                IntakeTerms(CsvRules(), LIMITS.chunk_size, max_images, url_problem, PICTURES.key_of),
+                IntakeTerms(CsvRules(), LIMITS.chunk_size, max_images, url_judge(()), PICTURES.key_of),
                 LIMITS,
                 RECIPES,
                 timedelta(seconds=upload_timeout),
@@ -81,6 +81,7 @@ def body_of(text: str = GOOD_CSV, **options: object) -> BodyOf:
     return BodyOf(text.encode(), SubmitOptions.model_validate(options))
 
 
+@pytest.mark.checklist("I13")
 async def test_an_accepted_csv_is_stored_committed_and_announced() -> None:
     ingest = Ingest()
     request = await ingest.accepted(body_of())
@@ -94,6 +95,7 @@ async def test_an_accepted_csv_is_stored_committed_and_announced() -> None:
     assert ingest.rows.uploads == {}
 
 
+@pytest.mark.checklist("I13")
 async def test_an_invalid_csv_leaves_nothing_behind() -> None:
     ingest = Ingest()
     with pytest.raises(CsvRefused) as caught:
@@ -104,6 +106,7 @@ async def test_an_invalid_csv_leaves_nothing_behind() -> None:
     assert ingest.is_untouched()
 
 
+@pytest.mark.checklist("I13")
 async def test_a_body_that_breaks_off_leaves_nothing_behind() -> None:
     ingest = Ingest()
     broken = BodyOf(GOOD_CSV.encode(), fails=ConnectionResetError())
@@ -128,6 +131,7 @@ async def test_a_dry_run_tells_and_keeps_nothing(text: str, valid: bool) -> None
     assert ingest.is_untouched()
 
 
+@pytest.mark.checklist("I15")
 async def test_object_storage_away_accepts_nothing() -> None:
     ingest = Ingest()
     ingest.store.is_away = True
@@ -139,6 +143,7 @@ async def test_object_storage_away_accepts_nothing() -> None:
     assert len(ingest.rows.lost) == 1
 
 
+@pytest.mark.checklist("I15")
 async def test_postgres_away_accepts_nothing_and_reads_nothing() -> None:
     ingest = Ingest()
     ingest.rows.is_away = True
@@ -147,6 +152,7 @@ async def test_postgres_away_accepts_nothing_and_reads_nothing() -> None:
     assert ingest.is_untouched()
 
 
+@pytest.mark.checklist("I13")
 async def test_objects_stay_when_it_is_unknown_whether_the_commit_succeeded() -> None:
     ingest = Ingest()
 
@@ -160,6 +166,7 @@ async def test_objects_stay_when_it_is_unknown_whether_the_commit_succeeded() ->
     assert len(ingest.store.objects) == 4
 
 
+@pytest.mark.checklist("I12")
 async def test_the_same_key_and_body_twice_give_the_same_request() -> None:
     ingest = Ingest()
     first = await ingest.accepted(body_of(), KEYED)
@@ -169,6 +176,7 @@ async def test_the_same_key_and_body_twice_give_the_same_request() -> None:
     assert ingest.announcements.announced == [first.request_id]
 
 
+@pytest.mark.checklist("I12")
 @pytest.mark.parametrize("other", [body_of(GOOD_CSV + "3,x,https://a.example/4.jpg\n"), body_of(quality=40)])
 async def test_the_same_key_with_another_body_is_refused(other: BodyOf) -> None:
     ingest = Ingest()
@@ -178,6 +186,7 @@ async def test_the_same_key_with_another_body_is_refused(other: BodyOf) -> None:
     assert len(ingest.rows.requests) == 1
 
 
+@pytest.mark.checklist("I12")
 async def test_a_key_that_is_being_used_is_refused() -> None:
     ingest = Ingest()
     await ingest.rows.begin(Upload(RequestId("other"), KEYED, NOON + timedelta(seconds=1)), NOON)
@@ -199,6 +208,7 @@ class EndlessBody(BodyOf):
         await asyncio.Event().wait()
 
 
+@pytest.mark.checklist("I2")
 async def test_an_upload_that_trickles_is_cut() -> None:
     ingest = Ingest(upload_timeout=0.05)
     with pytest.raises(UploadTooSlow):

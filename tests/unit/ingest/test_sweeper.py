@@ -60,6 +60,7 @@ class Swept:
         return [event.request_id for event in events if isinstance(event, RequestAccepted)]
 
 
+@pytest.mark.checklist("I13")
 async def test_a_request_nobody_heard_of_is_announced_once() -> None:
     swept = Swept()
     assert await swept.sweeper.announce() == 1
@@ -67,6 +68,7 @@ async def test_a_request_nobody_heard_of_is_announced_once() -> None:
     assert swept.announced() == [REQUEST]
 
 
+@pytest.mark.checklist("I13")
 async def test_the_sweeper_run_twice_announces_once() -> None:
     swept = Swept()
     await asyncio.gather(swept.sweeper.announce(), swept.sweeper.announce())
@@ -80,6 +82,7 @@ async def test_a_request_that_was_just_accepted_is_left_to_its_own_announcement(
     assert await swept.sweeper.announce() == 0
 
 
+@pytest.mark.checklist("I13", "I15")
 async def test_it_announces_again_until_kafka_acknowledges() -> None:
     swept = Swept()
     swept.facts.is_away = True
@@ -105,6 +108,7 @@ async def test_postgres_away_is_waited_for() -> None:
     await running
 
 
+@pytest.mark.checklist("I13")
 async def test_an_upload_that_never_became_a_request_is_removed() -> None:
     swept = Swept()
     anyone = Submitter(LOCAL_OWNER, None)
