@@ -91,10 +91,9 @@ class TextDecoder:
             text = self._decoder.decode(data, final)
         except UnicodeDecodeError as error:
             readable = bytes(error.object[: error.start]).decode(self._codec)
-            return Decoded(readable, self._misfit(error, len(data)))
+            return _up_to_nul(readable, self._misfit(error, len(data)))
         self._bytes_before += len(data)
-        nul = text.find("\0")
-        return Decoded(text, None) if nul < 0 else Decoded(text[:nul], _NUL)
+        return _up_to_nul(text, None)
 
     def _look_at_head(self) -> Unreadable | None:
         """Find out how the file is encoded, and take its byte order mark away."""
@@ -120,3 +119,8 @@ class TextDecoder:
             f"Byte 0x{byte:02x} at offset {place} does not fit the encoding {self.encoding}. "
             "Save the file as UTF-8, or name its encoding with the option `encoding` (for example cp1252).",
         )
+
+
+def _up_to_nul(text: str, problem: Unreadable | None) -> Decoded:
+    nul = text.find("\0")
+    return Decoded(text, problem) if nul < 0 else Decoded(text[:nul], _NUL)

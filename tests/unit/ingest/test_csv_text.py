@@ -99,6 +99,16 @@ def test_nul_is_refused_and_what_stands_before_it_is_kept(step: int) -> None:
     assert result.problem.code == "nul_character"
 
 
+@pytest.mark.checklist("I4")
+@pytest.mark.parametrize("step", [1, 3, 100])
+def test_of_two_problems_the_first_is_told_however_the_file_is_cut(step: int) -> None:
+    for data, code in ((b"a,b\nc\0,\xff", "nul_character"), (b"a,b\nc\xff,\0", "encoding")):
+        text, result, _ = decoded(data, step=step)
+        assert text == "a,b\nc"
+        assert result.problem is not None
+        assert result.problem.code == code
+
+
 @pytest.mark.parametrize(
     ("name", "canonical"),
     [
