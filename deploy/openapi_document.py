@@ -4,7 +4,7 @@ A router only registers its routes when it is made. So each service's routers ar
 absent, and put into the same app that the service serves.
 """
 
-import importlib
+import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
@@ -28,13 +28,15 @@ class Absent:
 def openapi(service: str) -> dict[str, Any]:
     """The document that the service gives at `/openapi.json`."""
     app = service_app(service, {}, operators=Operators("required", None), debug=False)
-    for make_router in _router_makers(service):
+    for make_router in router_makers(service):
         app.include_router(make_router(**_absent_ports(make_router)))
     return app.openapi()
 
 
-def _router_makers(service: str) -> Iterator[Callable[..., APIRouter]]:
+def router_makers(service: str) -> Iterator[Callable[..., APIRouter]]:
     """Every public function of the service's `api` package that returns a router, in the order of the files."""
+    if importlib.util.find_spec(f"services.{service}.api") is None:
+        return
     package = importlib.import_module(f"services.{service}.api")
     for module in sorted(pkgutil.iter_modules(package.__path__, f"{package.__name__}."), key=lambda found: found.name):
         loaded = importlib.import_module(module.name)

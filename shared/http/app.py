@@ -3,17 +3,32 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.types import Message, Receive, Scope, Send
 
 from shared.errors import DependencyAway
-from shared.http.callers import OPERATORS_ONLY, Operators
+from shared.http.callers import BEARER, OPERATORS_ONLY, Operators
 from shared.http.documented_problems import problem_answers
 from shared.http.problems import answer_with_problems
 
 Probe = Callable[[], Awaitable[None]]
 PROBE_SECONDS = 5.0
+OK = "ok"
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+
+
+class _UnsniffedApp(FastAPI):
+    """Every answer, that of an unexpected error too, is to be taken for what its content type says."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), NO_SNIFFING]
+            await send(message)
+
+        await super().__call__(scope, receive, sending)
 
 
 def service_app(title: str, probes: Mapping[str, Probe], *, operators: Operators, debug: bool) -> FastAPI:
@@ -21,7 +36,7 @@ def service_app(title: str, probes: Mapping[str, Probe], *, operators: Operators
 
     A probe raises when its part does not answer.
     """
-    app = FastAPI(title=f"Pixelmill {title}", version="1", redoc_url=None)
+    app = _UnsniffedApp(title=f"Pixelmill {title}", version="1", redoc_url=None)
     answer_with_problems(app, debug=debug)
     app.include_router(_operations(probes, operators))
     return app
@@ -36,11 +51,14 @@ def _operations(probes: Mapping[str, Probe], operators: Operators) -> APIRouter:
         return "ok\n"
 
     @router.get("/readyz")
-    async def readyz() -> Response:
+    async def readyz(request: Request) -> Response:
         """Every part that the process needs answers; 503 and the parts that do not, otherwise."""
+        # Why a part is away only operators are told: addresses of ours may stand in it.
+        told = operators.lets_in(await BEARER(request))
         answers = await asyncio.gather(*(_answers(probe) for probe in probes.values()))
-        parts = dict(zip(probes, answers, strict=True))
-        ready = all(answer == "ok" for answer in answers)
+        ready = all(answer == OK for answer in answers)
+        shown = answers if told else [answer if answer == OK else "away" for answer in answers]
+        parts = dict(zip(probes, shown, strict=True))
         return JSONResponse({"ready": ready, "parts": parts}, 200 if ready else 503)
 
     @router.get("/metrics", dependencies=[Depends(operators.admit)], responses=problem_answers(OPERATORS_ONLY))
@@ -58,4 +76,4 @@ async def _answers(probe: Probe) -> str:
         return "no answer in time"
     except DependencyAway as away:
         return away.reason
-    return "ok"
+    return OK

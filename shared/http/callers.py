@@ -62,13 +62,17 @@ class Operators:
 
     async def admit(self, credentials: Credentials) -> None:
         """A dependency that refuses others with a problem: 401, or 403 when they show an API key."""
-        if self.auth == "off" or self.knows(credentials):
+        if self.lets_in(credentials):
             return
         if self._operator_key is None:
             raise _operator_key_required(401, "This server has no operator's key. Set OPERATOR_KEY, and send it.")
         if credentials is not None and Token.parse(credentials.credentials) is not None:
             raise _operator_key_required(403, "This is for operators: send the operator's key, not an API key.")
         raise _operator_key_required(401, "This is for operators. Send `Authorization: Bearer` and the operator's key.")
+
+    def lets_in(self, credentials: HTTPAuthorizationCredentials | None) -> bool:
+        """Whether these are the operator's, or nobody is asked."""
+        return self.auth == "off" or self.knows(credentials)
 
     def knows(self, credentials: HTTPAuthorizationCredentials | None) -> bool:
         """Whether these are the operator's."""

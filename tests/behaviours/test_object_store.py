@@ -137,6 +137,7 @@ async def test_all_below_a_prefix_is_deleted_and_nothing_else_twice_without_harm
     assert await store.exists(BUCKET, f"other-{key}")
 
 
+@pytest.mark.checklist("A8")
 @pytest.mark.stack
 async def test_a_presigned_url_reads_the_object_with_its_type(real_store: ObjectStore, key: str) -> None:
     await real_store.put(BUCKET, key, b"picture", content_type="image/webp")

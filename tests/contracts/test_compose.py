@@ -19,7 +19,7 @@ SERVICES_LOCK = (ROOT / "requirements-services.lock").read_text("utf-8")
 ENV_EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
 
 SECRETS = ("POSTGRES_PASSWORD", "S3_ROOT_PASSWORD", "S3_SECRET_KEY", "S3_IMAGES_SECRET_KEY", "URL_SIGNING_KEY",
-           "WEBHOOK_SECRET", "OPERATOR_KEY")  # fmt: skip
+           "WEBHOOK_SECRET", "WEBHOOK_SECRETS_KEY", "OPERATOR_KEY")  # fmt: skip
 SERVICE_OF = {
     "ingest": "ingest",
     "processor": "processor",
@@ -67,6 +67,7 @@ def test_only_nginx_publishes_a_port_and_by_default_on_loopback() -> None:
     assert CONTAINERS["nginx"]["ports"] == ["${BIND_ADDRESS:-127.0.0.1}:${HTTP_PORT:-8080}:8080"]
 
 
+@pytest.mark.checklist("D1")
 def test_processors_and_the_notifier_alone_can_go_outside() -> None:
     ways_out = {network for network in NETWORKS if not is_internal(network)}
     assert ways_out == {"outside", "published"}
@@ -74,6 +75,7 @@ def test_processors_and_the_notifier_alone_can_go_outside() -> None:
     assert on_network("published") == {"nginx"}
 
 
+@pytest.mark.checklist("D1")
 def test_whoever_fetches_has_a_dead_end_for_metadata_addresses() -> None:
     assert on_network("no-metadata") == on_network("outside")
     dead_end = NETWORKS["no-metadata"]
@@ -83,6 +85,7 @@ def test_whoever_fetches_has_a_dead_end_for_metadata_addresses() -> None:
     assert dead_end["driver_opts"]["com.docker.network.bridge.enable_icc"] == "false"
 
 
+@pytest.mark.checklist("D1")
 def test_a_processor_reaches_neither_postgres_nor_another_service() -> None:
     reachable = set().union(*(on_network(network) for network in networks("processor") - {"no-metadata"}))
     assert "postgres" not in reachable
@@ -90,10 +93,11 @@ def test_a_processor_reaches_neither_postgres_nor_another_service() -> None:
     assert "DATABASE_URL" not in CONTAINERS["processor"]["environment"]
 
 
+@pytest.mark.checklist("D5")
 def test_a_processor_has_an_account_of_its_own_and_no_key_of_others() -> None:
     environment = CONTAINERS["processor"]["environment"]
     assert environment["S3_SECRET_KEY"].startswith("${S3_IMAGES_SECRET_KEY:?")
-    assert not {"URL_SIGNING_KEY", "WEBHOOK_SECRET"} & set(environment)
+    assert not {"URL_SIGNING_KEY", "WEBHOOK_SECRET", "WEBHOOK_SECRETS_KEY"} & set(environment)
     knowing_root = {name for name, item in CONTAINERS.items() if "S3_ROOT_PASSWORD" in str(item.get("environment"))}
     assert knowing_root == {"minio", "minio-users"}
 
@@ -103,6 +107,7 @@ def test_those_who_sign_picture_urls_and_those_who_recognise_them_have_one_key()
     assert keys["ingest"] == keys["aggregator"] is not None
 
 
+@pytest.mark.checklist("D4")
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_a_container_is_not_root_cannot_become_it_and_is_limited(name: str) -> None:
     container = CONTAINERS[name]
@@ -181,6 +186,7 @@ def test_the_example_lets_everyone_in_on_loopback_alone() -> None:
     assert default(CONTAINERS["ingest"]["environment"]["AUTH"]) == "required"
 
 
+@pytest.mark.checklist("D2")
 def test_images_are_pinned_and_minio_does_not_come_from_docker_hub() -> None:
     images = {name: container["image"] for name, container in CONTAINERS.items()}
     assert all(":" in image and not image.endswith(":latest") for image in images.values())
@@ -188,6 +194,7 @@ def test_images_are_pinned_and_minio_does_not_come_from_docker_hub() -> None:
     assert not [image for image in images.values() if image.startswith(("minio/", "docker.io/minio/"))]
 
 
+@pytest.mark.checklist("D3", "D4")
 def test_the_image_is_built_from_hashed_wheels_and_runs_as_a_number() -> None:
     assert "# syntax" not in DOCKERFILE
     assert "--require-hashes" in DOCKERFILE
@@ -197,6 +204,7 @@ def test_the_image_is_built_from_hashed_wheels_and_runs_as_a_number() -> None:
     assert "HEALTHCHECK" not in DOCKERFILE
 
 
+@pytest.mark.checklist("D3")
 def test_the_lock_of_the_image_has_hashes_and_nothing_of_the_embedded_stack() -> None:
     names = re.findall(r"^([a-z0-9-]+)==", SERVICES_LOCK, re.MULTILINE)
     assert len(names) > 20
@@ -224,6 +232,7 @@ def test_nginx_lets_through_what_ingest_takes_and_not_much_more() -> None:
     assert ingest < largest < 1.1 * ingest
 
 
+@pytest.mark.checklist("N16")
 def test_nginx_stores_no_upload_hides_its_version_and_logs_no_signature() -> None:
     assert "proxy_request_buffering off;" in NGINX
     assert "proxy_max_temp_file_size 0;" in NGINX
@@ -233,6 +242,40 @@ def test_nginx_stores_no_upload_hides_its_version_and_logs_no_signature() -> Non
     assert not re.search(r"\$(request_uri|request\b(?!_)|args|query_string)", log_format)
 
 
+@pytest.mark.checklist("A8")
 def test_nginx_knows_the_bucket_of_pictures_by_its_default_name() -> None:
     bucket = default(CONTAINERS["ingest"]["environment"]["S3_BUCKET_IMAGES"])
     assert f"location ~ ^/{bucket}/." in NGINX
+
+
+@pytest.mark.checklist("A8")
+def test_nginx_says_of_every_answer_that_it_is_what_its_type_says() -> None:
+    said = "add_header X-Content-Type-Options nosniff always;"
+    assert said in NGINX.partition("server {")[2].partition("location")[0]
+    own_headers = [block for block in NGINX.split("location ")[1:] if "add_header" in block]
+    assert own_headers
+    assert all(said in block for block in own_headers)
+    # Twice would be once too many.
+    assert all("proxy_hide_header X-Content-Type-Options;" in block for block in own_headers if "proxy_hide" in block)
+    assert "proxy_hide_header X-Content-Type-Options;" in NGINX.partition("server {")[0]
+
+
+@pytest.mark.checklist("A8")
+def test_nginx_gives_pictures_by_their_names_alone_and_lists_nothing() -> None:
+    (storage,) = re.findall(r"location ~ (\S+) \{(?:[^{}]|\{[^{}]*\})*\$storage", NGINX)
+    assert re.match(storage, "/pixelmill-images/request/0/compressed.jpg")
+    for path in ("/", "/pixelmill-images", "/pixelmill-images/", "/pixelmill-requests/request/input.csv", "/minio/"):
+        assert not re.match(storage, path)
+    inside = NGINX.partition(f"location ~ {storage}")[2].partition("}")[0]
+    assert "limit_except GET {" in inside
+    assert "deny all;" in inside
+    assert "autoindex" not in NGINX
+
+
+@pytest.mark.checklist("A6")
+def test_picture_urls_work_from_outside_because_the_host_that_they_are_signed_for_is_passed_on() -> None:
+    environment = CONTAINERS["aggregator"]["environment"]
+    assert environment["AGGREGATOR_PUBLIC_URL"] == "${PUBLIC_URL:-http://localhost:8080}"
+    assert environment["S3_PUBLIC_ENDPOINT"] == f"${{S3_PUBLIC_ENDPOINT:-{environment['AGGREGATOR_PUBLIC_URL']}}}"
+    assert "proxy_set_header Host $http_host;" in NGINX
+    assert "location /v1/images/ {" in NGINX

@@ -51,6 +51,7 @@ def test_the_failures_can_be_downloaded(system: System, submitted: str, tmp_path
     assert len(failures.read_text("utf-8").splitlines()) == 2
 
 
+@pytest.mark.checklist("A6")
 def test_a_deleted_request_is_gone_with_its_pictures(system: System, source: PictureSource, tmp_path: Path) -> None:
     file = tmp_path / "catalogue.csv"
     file.write_text(catalogue(source.url, 1), "utf-8")

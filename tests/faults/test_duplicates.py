@@ -50,6 +50,7 @@ def sizes_with(twice: tuple[Topic, ...]) -> dict[str, int]:
 @pytest.mark.parametrize(
     "twice", [*((topic,) for topic in SIZES), tuple(SIZES)], ids=[*(topic.name for topic in SIZES), "all"]
 )
+@pytest.mark.checklist("A1")
 async def test_a_request_whose_events_come_twice_ends_like_any_other(world: World, twice: tuple[Topic, ...]) -> None:
     usual = await world.submit(images_of(IMAGES))
     await world.settle()

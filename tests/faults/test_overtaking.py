@@ -19,6 +19,7 @@ pytestmark = pytest.mark.stack
 IMAGES = 9
 
 
+@pytest.mark.checklist("A1")
 async def test_the_whole_life_of_a_request_before_its_acceptance(world: World) -> None:
     usual = await world.submit(images_of(IMAGES))
     await world.settle()

@@ -23,6 +23,7 @@ async def place(stack: StackForTests) -> AsyncIterator[Place]:
         yield found
 
 
+@pytest.mark.checklist("A2", "A3")
 async def test_results_become_rows_csvs_and_one_completion(place: Place) -> None:
     await place.start("finisher", "api")
     request = await place.submit(25)
@@ -61,6 +62,7 @@ async def test_results_become_rows_csvs_and_one_completion(place: Place) -> None
     assert [item["index"] for item in rest["items"]] == [23]
 
 
+@pytest.mark.checklist("A1")
 async def test_a_killed_stream_leaves_no_gap_and_counts_nothing_twice(place: Place) -> None:
     first, _ = await asyncio.gather(place.start("stream"), place.start("finisher", "api"))
     request = await place.submit(600, chunk_size=50)
@@ -96,6 +98,7 @@ async def test_a_table_without_its_changelog_is_seeded_from_rows(place: Place) -
     assert len([event for event in said if isinstance(event, ChunkCompleted)]) == 2
 
 
+@pytest.mark.checklist("A1")
 async def test_two_streams_share_a_request_and_the_rest_takes_over(place: Place) -> None:
     first, *_ = await asyncio.gather(place.start("stream"), place.start("stream"), place.start("finisher", "api"))
     request = await place.submit(300)
@@ -127,6 +130,7 @@ async def test_no_result_is_lost_while_streams_come_and_go(place: Place) -> None
         assert {event.chunk for event in said if isinstance(event, fact)} == set(range(40))
 
 
+@pytest.mark.checklist("A1")
 async def test_a_killed_finisher_publishes_each_completion_once(place: Place) -> None:
     _, _, finisher = await asyncio.gather(place.start("stream"), place.start("api"), place.start("finisher"))
     requests = [await place.submit(4) for _ in range(12)]

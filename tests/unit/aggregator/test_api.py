@@ -143,6 +143,7 @@ async def test_a_running_request_tells_its_failures_so_far() -> None:
     assert (status["state"], status["completed_at"]) == ("pending", None)
 
 
+@pytest.mark.checklist("N16")
 @pytest.mark.parametrize("path", ["", "/images", "/output.csv", "/failures.csv"])
 async def test_somebody_elses_request_is_404(path: str) -> None:
     stage = Stage()
@@ -233,6 +234,7 @@ async def test_parameters_that_make_no_sense_are_422_and_named(query: str) -> No
     assert [error["column"] for error in answer.json()["errors"]] == [query.partition("=")[0]]
 
 
+@pytest.mark.checklist("A8")
 @pytest.mark.parametrize("name", ["output.csv", "failures.csv"])
 async def test_csvs_are_404_before_the_end_and_attachments_after_it(name: str) -> None:
     stage = Stage()
@@ -253,6 +255,7 @@ async def test_there_is_no_failures_file_when_nothing_failed() -> None:
     assert "Retry-After" not in answer.headers
 
 
+@pytest.mark.checklist("A6")
 async def test_a_signed_url_leads_to_the_picture_without_a_key() -> None:
     stage = Stage(keyed(MemoryKeys()))
     stage.store.objects["images", KEY] = b"picture"
@@ -261,6 +264,7 @@ async def test_a_signed_url_leads_to_the_picture_without_a_key() -> None:
     assert KEY in answer.headers["Location"]
 
 
+@pytest.mark.checklist("A6")
 @pytest.mark.parametrize("query", ["", "?s=", "?s=AAAA", "?s=%C3%BC"])
 async def test_a_wrong_signature_is_refused(query: str) -> None:
     stage = Stage()
@@ -268,6 +272,7 @@ async def test_a_wrong_signature_is_refused(query: str) -> None:
     assert (await stage.get(f"/v1/images/{KEY}{query}")).status_code == 403
 
 
+@pytest.mark.checklist("A6")
 async def test_a_deleted_picture_is_gone() -> None:
     assert (await Stage().get(URLS.url(KEY))).status_code == 410
 

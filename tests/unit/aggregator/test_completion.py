@@ -1,5 +1,7 @@
 """Counts, end states, percentages and signatures."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
 from services.aggregator.domain.completion import Tally, TallyLine, end_state, saved_percent, tally_of
@@ -51,6 +53,36 @@ def test_the_state_is_the_end_once_there_is_one() -> None:
     assert visible_state(end_state="cancelled", has_started=False) == "cancelled"
 
 
+@pytest.mark.checklist("A6")
+def test_a_picture_url_is_the_same_on_any_day_and_in_any_process() -> None:
+    one, other = (PictureUrls("https://pixelmill.example", b"key").url("r/0/compressed.jpg") for _ in range(2))
+    assert one == other
+    assert list(parse_qs(urlsplit(one).query)) == ["s"]
+
+
+@pytest.mark.checklist("A6")
+@pytest.mark.parametrize(
+    "key",
+    [
+        "r/0/compressed.png",
+        "r/0/thumbnail.jpg",
+        "r/0/compressed.jpg/",
+        "r/0//compressed.jpg",
+        "r/00/compressed.jpg",
+        "R/0/compressed.jpg",
+        "r/0/../0/compressed.jpg",
+        "q/0/compressed.jpg",
+        "",
+    ],
+)
+def test_a_signature_cannot_be_used_for_a_varied_url(key: str) -> None:
+    urls = PictureUrls("https://pixelmill.example", b"key")
+    signature = urls.url("r/0/compressed.jpg").partition("?s=")[2]
+    assert urls.permits("r/0/compressed.jpg", signature)
+    assert not urls.permits(key, signature)
+
+
+@pytest.mark.checklist("A6")
 def test_a_picture_url_permits_its_own_key_only() -> None:
     urls = PictureUrls("https://pixelmill.example/", b"key")
     url = urls.url("r/0/compressed.jpg")

@@ -52,6 +52,7 @@ async def test_a_full_chunk_is_announced_and_let_go() -> None:
     assert stage.requests.rows[REQUEST].started_at is not None
 
 
+@pytest.mark.checklist("A1")
 async def test_one_event_counts_for_all_its_indexes() -> None:
     stage = Stage()
     await stage.handle([processed(0, offset=0, also=(1, 2, 3))])
@@ -59,6 +60,7 @@ async def test_one_event_counts_for_all_its_indexes() -> None:
     assert len(stage.results.rows) == 4
 
 
+@pytest.mark.checklist("A1")
 async def test_the_same_batch_handled_twice_writes_no_row_and_repeats_what_it_said() -> None:
     stage = Stage()
     batch = [processed(index, offset=index) for index in range(4)]
@@ -69,6 +71,7 @@ async def test_the_same_batch_handled_twice_writes_no_row_and_repeats_what_it_sa
     assert stage.said() == [("chunk.advanced", 0), ("chunk.completed", 0)] * 2
 
 
+@pytest.mark.checklist("A1")
 async def test_duplicates_in_other_records_say_nothing() -> None:
     stage = Stage()
     await stage.handle([processed(index, offset=index) for index in range(4)])

@@ -113,6 +113,7 @@ async def test_the_claiming_event_handled_twice_says_it_again_without_writing_ag
     assert len(stage.csvs.written) == 1
 
 
+@pytest.mark.checklist("A1")
 async def test_a_duplicate_in_another_record_ends_nothing() -> None:
     stage = Stage()
     await stage.record()
@@ -133,6 +134,7 @@ async def test_an_end_that_was_claimed_and_not_announced_is_announced_by_the_sam
     assert [event.state for event in stage.assembled()] == ["completed"]
 
 
+@pytest.mark.checklist("A3")
 async def test_a_cancelled_request_counts_what_it_has_and_late_results_change_nothing() -> None:
     stage = Stage()
     await stage.results.record([processed(0, offset=0)])
@@ -148,6 +150,7 @@ async def test_a_cancelled_request_counts_what_it_has_and_late_results_change_no
     assert stage.csvs.written == [True]
 
 
+@pytest.mark.checklist("A7")
 async def test_a_request_that_is_too_old_expires_also_twice() -> None:
     stage = Stage()
     for _ in range(2):
@@ -231,6 +234,7 @@ async def complete(stage: Stage) -> RequestAssembled:
     return stage.assembled()[0]
 
 
+@pytest.mark.checklist("A3")
 async def test_the_completion_tells_all() -> None:
     stage = Stage()
     completion = await stage.on_request_assembled(received(await complete(stage), 9))
@@ -262,6 +266,7 @@ async def test_the_completion_tells_all() -> None:
     }
 
 
+@pytest.mark.checklist("A1")
 async def test_the_same_assembled_event_twice_gives_the_same_completion_and_another_gives_none() -> None:
     stage = Stage()
     assembled = await complete(stage)

@@ -66,6 +66,7 @@ async def test_items_are_statuses() -> None:
     assert page["next_cursor"] is None
 
 
+@pytest.mark.checklist("N16")
 async def test_nobody_elses_request_is_listed() -> None:
     stage = Stage(requests=1)
     stage.listed.put(replace(stage.listed.rows[stage.ids[0]], owner=Owner("somebody else")))

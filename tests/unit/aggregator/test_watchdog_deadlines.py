@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 from prometheus_client import REGISTRY
 
 from services.aggregator.overdue_requests import STUCK_AFTER
@@ -15,6 +16,7 @@ DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 
 
+@pytest.mark.checklist("A7")
 async def test_a_deadline_is_said_as_soon_as_it_passes() -> None:
     file = request_file()
     world = World(file)
@@ -54,6 +56,7 @@ async def test_a_deadline_of_an_ended_request_is_not_said() -> None:
     assert world.topics.published == []
 
 
+@pytest.mark.checklist("A7")
 async def test_every_deadline_is_said_however_many_pass_at_once() -> None:
     files = [request_file(request_id=RequestId(str(UUID(int=number + 1)))) for number in range(5)]
     world = World(*files)

@@ -11,9 +11,11 @@ from deploy.compose.is_ready import NOT_READY, READY, main
 
 
 @contextmanager
-def service(status: int, body: bytes) -> Iterator[str]:
+def service(status: int, body: bytes, heard: list[str] | None = None) -> Iterator[str]:
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if heard is not None:
+                heard.append(self.headers["Authorization"])
             self.send_response(status)
             self.end_headers()
             self.wfile.write(body)
@@ -41,6 +43,13 @@ def test_a_service_that_waits_for_a_part_is_not_and_its_answer_is_shown(capsys: 
     with service(503, b'{"ready":false}') as url:
         assert main(url) == NOT_READY
     assert capsys.readouterr().out == '{"ready":false}'
+
+
+def test_the_service_is_asked_as_an_operator_for_only_they_are_told_what_is_away() -> None:
+    heard: list[str] = []
+    with service(200, b"", heard) as url:
+        main(url, operator_key="the operator's")
+    assert heard == ["Bearer the operator's"]
 
 
 def test_a_service_that_does_not_answer_is_not_healthy(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,11 +6,13 @@ from pydantic import ValidationError
 from deploy.compose.minio_users import OBJECTS_ALONE, WHOLE_BUCKET, MinioUsersSettings, policy
 
 
+@pytest.mark.checklist("D5")
 def test_a_processor_may_neither_list_nor_delete() -> None:
     assert not [action for action in OBJECTS_ALONE if "List" in action or "Delete" in action or "*" in action]
     assert set(OBJECTS_ALONE) < set(WHOLE_BUCKET)
 
 
+@pytest.mark.checklist("D5")
 def test_a_policy_names_its_buckets_and_their_objects_and_no_other() -> None:
     statement = policy(OBJECTS_ALONE, "pictures")["Statement"]
     assert statement == [
