@@ -25,6 +25,7 @@ from shared.kafka.source import kafka_records
 from shared.object_store import ObjectStore, open_object_store
 from shared.recipes import Recipe
 from shared.topics import IMAGES_DLT, IMAGES_PROCESSED, IMAGES_REQUESTED_BULK, IMAGES_REQUESTED_EXPRESS, partitioned
+from tests.plain_http import plain_http
 from tests.ports import free_port
 from tests.recipes import default_recipe
 from tests.stack import StackForTests
@@ -143,7 +144,7 @@ class Place:
     async def _is_ready(self) -> bool:
         assert self.processes[-1].returncode is None, "the processor has ended"
         try:
-            async with httpx2.AsyncClient(trust_env=False) as client:
+            async with plain_http() as client:
                 answer = await client.get(f"http://127.0.0.1:{self.settings.http_port}/readyz")
         except httpx2.TransportError:
             return False
@@ -168,31 +169,31 @@ def settings_from(environment: Mapping[str, str]) -> ProcessorSettings:
     return ProcessorSettings.model_validate(fields)
 
 
-def answer_of(path: str, asked_before: int) -> web.Response:
+def answer_of(path: str, asked_before: int, served: Mapping[str, bytes]) -> web.Response:
     """What a page says, the first time and later."""
     if path.startswith("/broken-twice") and asked_before < 2:
         return web.Response(status=500)
     if path.startswith("/busy-once") and asked_before == 0:
         return web.Response(status=429, headers={"Retry-After": "2"})
     if path.startswith("/broken"):
-        return web.Response(status=500) if path == "/broken.jpg" else picture("/cup.jpg")
-    return picture("/cup.jpg" if path.startswith(("/busy-once", "/slow")) else path)
+        return web.Response(status=500) if path == "/broken.jpg" else picture("/cup.jpg", served)
+    return picture("/cup.jpg" if path.startswith(("/busy-once", "/slow")) else path, served)
 
 
-def picture(path: str) -> web.Response:
-    body = PAGES.get(path)
+def picture(path: str, served: Mapping[str, bytes]) -> web.Response:
+    body = served.get(path)
     return web.Response(status=404) if body is None else web.Response(body=body, content_type="image/jpeg")
 
 
 @asynccontextmanager
-async def pages() -> AsyncIterator[tuple[str, Counter[str]]]:
+async def pages(served: Mapping[str, bytes]) -> AsyncIterator[tuple[str, Counter[str]]]:
     asked: Counter[str] = Counter()
 
     async def page(request: web.Request) -> web.Response:
         asked[request.path] += 1
         if request.path.startswith("/slow"):
             await asyncio.sleep(SLOW_SECONDS)
-        return answer_of(request.path, asked[request.path] - 1)
+        return answer_of(request.path, asked[request.path] - 1, served)
 
     app = web.Application()
     app.router.add_get("/{path:.*}", page)
@@ -206,7 +207,9 @@ async def pages() -> AsyncIterator[tuple[str, Counter[str]]]:
 
 
 @asynccontextmanager
-async def place_on(stack: StackForTests, home: Path, **settings_: str) -> AsyncIterator[Place]:
+async def place_on(
+    stack: StackForTests, home: Path, served: Mapping[str, bytes] = PAGES, **settings_: str
+) -> AsyncIterator[Place]:
     """Topics and a bucket of its own; no processor runs yet. `home` is where processors keep their ledger."""
     environment = environment_for(stack, home) | settings_
     settings = settings_from(environment)
@@ -216,8 +219,8 @@ async def place_on(stack: StackForTests, home: Path, **settings_: str) -> AsyncI
     topics = [one for one in partitioned("embedded") if one.name.startswith(("images.", "undecodable."))]
     await create_topics(connection, topics)
     producer = EventProducer(connection, "pixelmill/test")
-    async with pages() as served:
-        made = Place(environment, settings, store, producer, *served)
+    async with pages(served) as page:
+        made = Place(environment, settings, store, producer, *page)
         following = asyncio.create_task(made.follow())
         try:
             yield made

@@ -61,6 +61,7 @@ async def test_renditions_are_made_once_and_carried_over_to_later_requests(place
     assert (third.outcome, third.note, third.attempts) == ("succeeded", None, 1)
 
 
+@pytest.mark.checklist("P11", "P21", "P22")
 async def test_each_bad_source_fails_alone_with_its_code(place: Place) -> None:
     await place.start()
     paths = ("/cup.jpg", "/page.jpg", "/half.jpg", "/nowhere.jpg", "/cup.jpg")
@@ -69,6 +70,7 @@ async def test_each_bad_source_fails_alone_with_its_code(place: Place) -> None:
     assert codes == [None, "unsupported_format", "corrupt_image", "http_404", None]
 
 
+@pytest.mark.checklist("P20")
 async def test_a_killed_processor_leaves_no_image_without_a_result(place: Place) -> None:
     await place.start()
     request_id = await place.request(*["/cup.jpg"] * 60)

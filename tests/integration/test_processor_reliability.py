@@ -34,6 +34,7 @@ async def one_answer(place: Place, path: str) -> ImageProcessed:
     return (await place.answers(await place.request(path), 1))[0]
 
 
+@pytest.mark.checklist("P21")
 async def test_a_source_that_recovers_is_tried_until_it_has(place: Place) -> None:
     await place.start()
     answer = await one_answer(place, "/broken-twice.jpg")
@@ -55,6 +56,7 @@ async def test_a_busy_host_gives_all_of_its_pictures(place: Place) -> None:
     assert {(answer.outcome, answer.attempts) for answer in answers.values()} == {("succeeded", 1)}
 
 
+@pytest.mark.checklist("P21")
 async def test_a_source_that_stays_broken_is_given_up_with_a_dead_letter(place: Place) -> None:
     await place.start()
     answer = await one_answer(place, "/broken.jpg")
@@ -70,6 +72,7 @@ async def test_a_source_that_stays_broken_is_given_up_with_a_dead_letter(place: 
     assert place.asked["/broken.jpg"] == 4
 
 
+@pytest.mark.checklist("P21")
 async def test_a_busy_source_is_left_alone_for_as_long_as_it_asks_and_no_attempt_is_counted(place: Place) -> None:
     await place.start()
     began = time.monotonic()
@@ -124,6 +127,7 @@ async def supervised(place: Place, request_id: RequestId, count: int) -> int:
         place.processes.remove(process)
 
 
+@pytest.mark.checklist("P21", "P22")
 async def test_records_that_kill_processors_are_given_up_and_their_neighbours_succeed(
     stack: StackForTests, tmp_path: Path
 ) -> None:

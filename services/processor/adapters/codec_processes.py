@@ -1,15 +1,18 @@
 """The codec as the handler sees it: memory files in, memory files out."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
-from services.processor.codec.job import Compressed, Job, Order, SourcePicture
+from services.processor.codec.job import Compressed, Job, Made, Order, SourcePicture
 from services.processor.codec.memory_file import MemoryFile
 from services.processor.domain.picture import CompressedPicture, Rendered
 from shared.errors import Permanent
 from shared.events import SourceFacts
 from shared.recipes import Recipe, Rendition
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Pool(Protocol):
@@ -59,13 +62,29 @@ def _believable(done: Compressed, recipe: Recipe, outputs: list[MemoryFile]) -> 
 
 def _picture(done: Compressed, recipe: Recipe, outputs: list[MemoryFile]) -> CompressedPicture:
     renditions = tuple(
-        Rendered(rendition.name, made.format, made.width, made.height, made.bytes, made.sha256, output)
+        _rendered(rendition.name, made, output)
         for rendition, made, output in zip(recipe.renditions, done.made, outputs, strict=True)
     )
     return CompressedPicture(_facts(done.source), renditions, done.note)
 
 
+def _rendered(name: str, made: Made, output: MemoryFile) -> Rendered:
+    if not made.bytes or made.bytes != output.length or min(made.width, made.height) < 1:
+        raise ValueError("a rendition is not what it is said to be")
+    return Rendered(name, made.format, made.width, made.height, made.bytes, _hash(made.sha256), output)
+
+
 def _facts(source: SourcePicture) -> SourceFacts:
     return SourceFacts(
-        bytes=source.bytes, format=source.format, width=source.width, height=source.height, sha256=source.sha256
+        bytes=source.bytes,
+        format=source.format,
+        width=source.width,
+        height=source.height,
+        sha256=_hash(source.sha256),
     )
+
+
+def _hash(said: str) -> str:
+    if not _SHA256.fullmatch(said):
+        raise ValueError("a hash is no hash")
+    return said

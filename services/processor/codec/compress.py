@@ -37,7 +37,10 @@ def compress(job: Job, *, decoder: Callable[..., Decoded] = decode) -> Compresse
         with opened(job.source) as source:
             decoded = decoder(source, max_pixels=job.max_pixels)
             facts = _source_facts(source, decoded)
-            results = [_make(source, decoded, facts, order=order) for order in job.orders]
+            results = [
+                _make(source, decoded, facts, order=order, may_repack=job.may_repack and decoded.is_as_stored)
+                for order in job.orders
+            ]
     except Unusable as unusable:
         return Refused(unusable.code, unusable.message)
     except MemoryError:
@@ -47,7 +50,9 @@ def compress(job: Job, *, decoder: Callable[..., Decoded] = decode) -> Compresse
     return Compressed(facts, tuple(made for made, _ in results), note)
 
 
-def _make(source: BufferedRandom, decoded: Decoded, facts: SourcePicture, *, order: Order) -> tuple[Made, Note | None]:
+def _make(
+    source: BufferedRandom, decoded: Decoded, facts: SourcePicture, *, order: Order, may_repack: bool
+) -> tuple[Made, Note | None]:
     target: Format = _KEPT[decoded.format] if order.format == "keep" else order.format
     image = fitted(decoded.image, order)
     is_whole = image is decoded.image
@@ -58,7 +63,7 @@ def _make(source: BufferedRandom, decoded: Decoded, facts: SourcePicture, *, ord
         )
         encode()
         is_larger = _length(out) >= facts.bytes and target == decoded.format
-        if is_larger and is_whole and decoded.is_as_stored:
+        if is_larger and is_whole and may_repack:
             note = _keep_original(source, out, facts)
         if is_larger and note is None and target == "jpeg":
             # No larger than the source comes before the floor.

@@ -10,7 +10,7 @@ from PIL.Image import Transpose
 from services.processor.codec.colour import eight_bit, without_needless_alpha
 from services.processor.codec.job import SourceFormat, Unusable
 from services.processor.codec.out_of_memory import as_memory_error
-from services.processor.codec.srgb import is_srgb, to_srgb
+from services.processor.codec.srgb import is_srgb, to_srgb, usable_profile
 
 # Named so that Pillow knows these decoders and no others; MPO is how phones store a JPEG with a preview behind it.
 _DECODERS: Final = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin, GifImagePlugin)
@@ -80,9 +80,9 @@ def _opened(source: BinaryIO, max_pixels: int) -> Image.Image:
 
 def _prepared(opened: Image.Image) -> Decoded:
     opened.load()
-    profile = opened.info.get("icc_profile") or None
+    profile = usable_profile(opened.info.get("icc_profile"))
     turn = _TURNS.get(_orientation(opened))
-    is_one_picture = opened.format in {"JPEG", "MPO"} or getattr(opened, "n_frames", 1) == 1
+    is_one_picture = opened.format in {"JPEG", "MPO"} or not _is_animated(opened)
     keeps_colours = is_srgb(profile) and opened.mode != "CMYK"
     upright = opened if turn is None else opened.transpose(turn)
     indexed = upright if opened.mode == "P" and keeps_colours else None
@@ -95,6 +95,11 @@ def _prepared(opened: Image.Image) -> Decoded:
         indexed=indexed,
         is_as_stored=turn is None and keeps_colours and is_one_picture,
     )
+
+
+def _is_animated(image: Image.Image) -> bool:
+    """It does not count the frames: a small GIF can have a million."""
+    return getattr(image, "is_animated", False)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -35,11 +35,12 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One picture: one decode serves all orders."""
+    """One picture: one decode serves all orders. `may_repack`: what cannot be made smaller may be packed better."""
 
     source: Descriptor
     max_pixels: int
     orders: tuple[Order, ...]
+    may_repack: bool = True
 
 
 @dataclass(frozen=True, slots=True)

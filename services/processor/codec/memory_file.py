@@ -22,6 +22,11 @@ class MemoryFile:
         """How a job names it while it is open."""
         return Descriptor(self._descriptor)
 
+    @property
+    def length(self) -> int:
+        """The bytes in it, whoever wrote them."""
+        return os.fstat(self._descriptor).st_size
+
     def write(self, data: bytes | memoryview) -> None:
         """Append all of `data`."""
         rest = memoryview(data)
@@ -32,8 +37,7 @@ class MemoryFile:
 
     def read(self) -> bytes:
         """Return everything that is in it, whoever wrote it."""
-        length = os.fstat(self._descriptor).st_size
-        return os.pread(self._descriptor, length, 0)
+        return os.pread(self._descriptor, self.length, 0)
 
     def close(self) -> None:
         os.close(self._descriptor)

@@ -48,4 +48,4 @@ def _task(content: bytes, files: Sequence[Descriptor]) -> Task:
     fields = json.loads(content)
     job = fields["job"]
     orders = [Order(**{**order, "output": file}) for order, file in zip(job["orders"], files[1:], strict=True)]
-    return Task(Job(files[0], job["max_pixels"], tuple(orders)), fields["cpu_seconds"])
+    return Task(Job(files[0], job["max_pixels"], tuple(orders), job["may_repack"]), fields["cpu_seconds"])

@@ -1,24 +1,109 @@
 """The chunks of a PNG file. Source: the W3C's PNG specification."""
 
 import struct
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-_SIGNATURE_BYTES: Final = 8
+_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 # Length and name before the body, a checksum behind it.
 _AROUND_BODY: Final = 12
-_PICTURE: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-_END: Final = b"IEND"
+_HEADER: Final = struct.Struct(">IIBBBBB")
+_HEADER_NAME: Final = b"IHDR"
+_PALETTE_NAME: Final = b"PLTE"
+_TRANSPARENCY_NAME: Final = b"tRNS"
+_DATA_NAME: Final = b"IDAT"
+_END_NAME: Final = b"IEND"
+_INDEXED: Final = 3
+_CHANNELS: Final[Mapping[int, int]] = {0: 1, 2: 3, _INDEXED: 1, 4: 2, 6: 4}
+_TRANSPARENCY_BYTES: Final[Mapping[int, int]] = {0: 2, 2: 6}
+_COLOUR_BYTES: Final = 3
+_INFLATED_AT_ONCE: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    body: bytes
+    height: int
+    row_bytes: int
+    colour_type: int
+
+    @classmethod
+    def read(cls, body: bytes) -> "_Header":
+        if len(body) != _HEADER.size:
+            raise ValueError("the PNG file has no header")
+        width, height, depth, colour_type, _, _, interlacing = _HEADER.unpack(body)
+        if interlacing or colour_type not in _CHANNELS:
+            raise ValueError("this kind of PNG is not repacked")
+        # One byte of each row names its filter.
+        row_bytes = 1 + (width * depth * _CHANNELS[colour_type] + 7) // 8
+        return cls(body, height, row_bytes, colour_type)
 
 
 def without_metadata(source: bytes) -> bytes:
-    """Return a still PNG with the chunks of its picture alone, as they are. Raises `ValueError` when it has no end."""
-    kept = [source[:_SIGNATURE_BYTES]]
-    place = _SIGNATURE_BYTES
+    """Return a still PNG with the chunks of its picture alone, as they are.
+
+    Raises `ValueError` for a PNG with anything else in these chunks, and for kinds of PNG that are seldom.
+    """
+    chunks = list(_chunks(source))
+    header = _Header.read(_only(chunks, _HEADER_NAME) or b"")
+    data = [body for name, body in chunks if name == _DATA_NAME]
+    if not _are_pixels(data, header.height * header.row_bytes):
+        raise ValueError("the PNG file hides something behind its pixels")
+    picture = [(_HEADER_NAME, header.body), *_colours(chunks, header), *((_DATA_NAME, body) for body in data)]
+    return _SIGNATURE + b"".join(_packed(name, body) for name, body in [*picture, (_END_NAME, b"")])
+
+
+_Chunk = tuple[bytes, bytes]
+
+
+def _chunks(source: bytes) -> Iterator[_Chunk]:
+    place = len(_SIGNATURE)
     while place + _AROUND_BODY <= len(source):
         length, name = struct.unpack_from(">I4s", source, place)
-        if name in _PICTURE:
-            kept.append(source[place : place + length + _AROUND_BODY])
-        if name == _END:
-            return b"".join(kept)
+        if name == _END_NAME:
+            return
+        yield name, source[place + 8 : place + 8 + length]
         place += length + _AROUND_BODY
     raise ValueError("the PNG file has no end")
+
+
+def _only(chunks: Sequence[_Chunk], wanted: bytes) -> bytes | None:
+    bodies = [body for name, body in chunks if name == wanted]
+    if len(bodies) > 1:
+        raise ValueError("the PNG file has a chunk twice")
+    return bodies[0] if bodies else None
+
+
+def _colours(chunks: Sequence[_Chunk], header: _Header) -> Iterator[_Chunk]:
+    """The palette and what is transparent, as long as they say that and no more."""
+    palette, transparency = _only(chunks, _PALETTE_NAME), _only(chunks, _TRANSPARENCY_NAME)
+    colours = 0
+    if header.colour_type == _INDEXED and palette is not None:
+        colours = len(palette) // _COLOUR_BYTES
+        if colours > 2 ** header.body[8] or len(palette) % _COLOUR_BYTES:
+            raise ValueError("the PNG file has a palette of a wrong size")
+        yield _PALETTE_NAME, palette
+    if transparency is not None:
+        if len(transparency) > _TRANSPARENCY_BYTES.get(header.colour_type, colours):
+            raise ValueError("the PNG file has transparency of a wrong size")
+        yield _TRANSPARENCY_NAME, transparency
+
+
+def _are_pixels(data: Sequence[bytes], wanted: int) -> bool:
+    """Say whether the data are one stream of exactly so many bytes and nothing behind it."""
+    inflating = zlib.decompressobj()
+    found = 0
+    for body in data:
+        rest = body
+        while rest and not inflating.eof and found <= wanted:
+            found += len(inflating.decompress(rest, _INFLATED_AT_ONCE))
+            rest = inflating.unconsumed_tail
+        if inflating.unused_data or (rest and inflating.eof):
+            return False
+    return inflating.eof and found == wanted
+
+
+def _packed(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from services.processor.codec.job import Answer, Compressed, Failed, Job, Refused, Task
@@ -47,11 +47,16 @@ class _Lost(Exception):
         self.message = message
 
 
+class _GaveUp(_Lost):
+    """The process ended itself, which no other picture and nobody outside can have caused."""
+
+
 class CodecPool:
     """Runs jobs in processes, each in one of its own.
 
     A picture whose process died, or never answered, is tried once more while nothing else runs, in a new process: what
-    harmed the first may have been someone else. Using up the processor time is the picture's own doing.
+    harmed the first may have been someone else. Using up the processor time is the picture's own doing. A process that
+    gives up may do so because of a library that repacks, on a picture that can be decoded: it is only encoded then.
     """
 
     def __init__(self, limits: PoolLimits) -> None:
@@ -65,7 +70,7 @@ class CodecPool:
         """Do one job. Raises `Permanent` with the picture's fault, `DependencyAway` when no process can be had."""
         try:
             async with self._company.together():
-                answer = await self._done(job)
+                answer = await self._done_if_need_be_plainly(job)
         except _Lost:
             answer = await self._done_alone(job)
         if isinstance(answer, Refused):
@@ -92,9 +97,15 @@ class CodecPool:
             async with self._company.alone():
                 # Whoever stopped one process may have stopped them all.
                 self._end_idle()
-                return await self._done(job)
+                return await self._done_if_need_be_plainly(job)
         except _Lost as lost:
             raise Permanent(lost.code, lost.message) from lost
+
+    async def _done_if_need_be_plainly(self, job: Job) -> Answer:
+        try:
+            return await self._done(job)
+        except _GaveUp:
+            return await self._done(replace(job, may_repack=False))
 
     async def _done(self, job: Job) -> Answer:
         async with self._process() as process:
@@ -171,4 +182,4 @@ def _ending_of(died: Died) -> Permanent | _Lost:
         return Permanent(*_TOO_LONG)
     CODEC_PROCESSES_LOST.labels("died").inc()
     log.warning("codec process died", extra={"exit_code": died.exit_code})
-    return _Lost(*_CRASHED)
+    return _GaveUp(*_CRASHED) if died.gave_up else _Lost(*_CRASHED)

@@ -32,6 +32,11 @@ class Died(Exception):
     def ran_out_of_time(self) -> bool:
         return self.exit_code == -signal.SIGPROF
 
+    @property
+    def gave_up(self) -> bool:
+        """No signal ended it."""
+        return self.exit_code is not None and self.exit_code > 0
+
 
 class CodecProcess:
     """Started at once, ready a little later. It inherits one end of a socket and nothing else: no file, no setting."""

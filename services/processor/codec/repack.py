@@ -1,5 +1,7 @@
 """The source's own picture in fewer bytes: the same pixels, packed better, without metadata."""
 
+import struct
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -21,7 +23,7 @@ def repacked(source: bytes, source_format: SourceFormat, *, pixels: int) -> byte
     try:
         return None if repack is None else repack(source)
     # The packers are stricter than the decoder; then the encoded picture stands.
-    except (ValueError, KeyError, oxipng.PngError):
+    except (ValueError, KeyError, struct.error, zlib.error, oxipng.PngError):
         return None
 
 

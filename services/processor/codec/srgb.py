@@ -6,10 +6,18 @@ from typing import Final
 
 from PIL import Image, ImageCms
 
+# Ten times the profiles that people have. Larger ones are ignored: they cost every later picture of the process memory.
+MAX_PROFILE_BYTES: Final = 4 * 1024 * 1024
+_PROFILES_KNOWN: Final = 8
 _SRGB: Final = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
-@lru_cache(maxsize=32)
+def usable_profile(profile: bytes | None) -> bytes | None:
+    """Return the profile unless there is none, or one that is too large."""
+    return profile if profile and len(profile) <= MAX_PROFILE_BYTES else None
+
+
+@lru_cache(maxsize=_PROFILES_KNOWN)
 def is_srgb(profile: bytes | None) -> bool:
     """Say whether a picture with this profile shows the same colours without it."""
     parsed = _parsed(profile)

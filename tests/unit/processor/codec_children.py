@@ -37,9 +37,9 @@ async def process_at_work(parent: int | None = None) -> int:
     return found
 
 
-async def killed_at_work(parent: int | None = None) -> None:
+async def killed_at_work(parent: int | None = None, *, by: signal.Signals = signal.SIGKILL) -> None:
     at_work = await process_at_work(parent)
-    os.kill(at_work, signal.SIGKILL)
+    os.kill(at_work, by)
     await until(partial(is_gone, at_work, parent), what="the killed process is gone")
 
 

@@ -2,17 +2,22 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
 
+from services.processor.adapters.codec_processes import CodecProcesses
 from services.processor.adapters.http_source import HttpSource
 from services.processor.adapters.room import Room
 from services.processor.adapters.s3_images import S3Images
+from services.processor.codec.job import Compressed, Job, Made, SourcePicture
+from services.processor.codec.memory_file import MemoryFile
 from services.processor.settings import ProcessorSettings
-from shared.errors import DependencyAway, Transient
+from shared.errors import DependencyAway, Permanent, Transient
 from shared.object_memory import MemoryObjects
 from shared.safe_http import Fetched
+from tests.recipes import default_recipe
 from tests.waiting import until
 
 
@@ -67,9 +72,48 @@ async def test_no_download_starts_while_sources_fill_the_room() -> None:
     assert (waiting.result(), client.fetches) == (b"abcd", 2)
 
 
+class LyingPool:
+    """Answers what no codec of ours says, as a process could that a picture has taken over."""
+
+    def __init__(self, answer: Compressed) -> None:
+        self.answer = answer
+
+    async def compress(self, job: Job) -> Compressed:
+        return self.answer
+
+    async def probe(self) -> None:
+        pass
+
+
+HASH = "ab" * 32
+SOURCE = SourcePicture("jpeg", 4, 3, 9, HASH)
+NO_FILE = Made("jpeg", 4, 3, 0, HASH)
+
+
+@pytest.mark.checklist("P14")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Compressed(SOURCE, (), None),
+        Compressed(replace(SOURCE, width=-4), (NO_FILE,), None),
+        Compressed(replace(SOURCE, sha256="\r\nX-Mine: 1"), (NO_FILE,), None),
+        Compressed(SOURCE, (NO_FILE,), None),
+        Compressed(SOURCE, (replace(NO_FILE, bytes=9),), None),
+    ],
+    ids=["too few", "a size", "a hash", "nothing", "more than there is"],
+)
+async def test_an_answer_that_makes_no_sense_is_the_pictures_fault(answer: Compressed) -> None:
+    codec = CodecProcesses(LyingPool(answer), max_pixels=100)
+    with MemoryFile("source") as source, pytest.raises(Permanent) as raised:
+        async with codec.compressed(source, default_recipe()):
+            pass
+    assert raised.value.code == "codec_crash"
+
+
 @pytest.mark.parametrize(
     ("picture_format", "content_type"), [("jpeg", "image/jpeg"), ("png", "image/png"), ("webp", "image/webp")]
 )
+@pytest.mark.checklist("A8")
 async def test_an_object_has_the_content_type_of_what_it_is(picture_format: str, content_type: str) -> None:
     objects = MemoryObjects()
     images = S3Images(objects, "images")

@@ -108,6 +108,7 @@ async def test_a_suspect_that_waits_for_a_part_stays_one() -> None:
     assert bench.suspects == {}
 
 
+@pytest.mark.checklist("P21")
 async def test_after_three_deaths_alone_it_is_given_up_without_another_try() -> None:
     bench = Workbench({FIRST.trigger: 3}, failure=AssertionError("it was tried"))
     await bench.careful(FIRST)

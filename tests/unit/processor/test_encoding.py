@@ -14,6 +14,7 @@ from tests.pictures.metrics import largest_alpha_difference, mean_delta_e, psnr
 from tests.unit.processor.pictures import compressed, corners, encoded, photo, refusal, run
 
 
+@pytest.mark.checklist("P11", "P19")
 @pytest.mark.parametrize(("file_format", "kept"), [("JPEG", "jpeg"), ("PNG", "png"), ("WEBP", "webp")])
 def test_keep_stays_with_the_format_of_the_source(file_format: str, kept: str) -> None:
     result = compressed(encoded(photo(), file_format, quality=95))
@@ -21,6 +22,7 @@ def test_keep_stays_with_the_format_of_the_source(file_format: str, kept: str) -
     assert result.image.format == file_format
 
 
+@pytest.mark.checklist("P19")
 @pytest.mark.parametrize("wanted", ["jpeg", "png", "webp"])
 def test_another_format_can_be_ordered(wanted: str) -> None:
     result = compressed(encoded(photo(), "JPEG", quality=95), wanted)  # type: ignore[arg-type]  # parametrized
@@ -28,6 +30,7 @@ def test_another_format_can_be_ordered(wanted: str) -> None:
     assert result.image.format == wanted.upper()
 
 
+@pytest.mark.checklist("P19")
 def test_the_facts_describe_what_was_stored() -> None:
     source = encoded(photo(), "JPEG", quality=95)
     result = compressed(source)
@@ -50,6 +53,7 @@ def test_a_lower_quality_gives_fewer_bytes() -> None:
     assert compressed(source).answer.note is None
 
 
+@pytest.mark.checklist("P16")
 def test_nothing_private_leaves_with_the_picture() -> None:
     exif = Image.Exif()
     exif[0x010E] = "secret place"
@@ -69,6 +73,7 @@ def test_nothing_private_leaves_with_the_picture() -> None:
         assert not result.image.getexif()
 
 
+@pytest.mark.checklist("P16", "P19")
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
 def test_a_source_that_cannot_be_made_smaller_is_repacked_without_its_metadata(file_format: str) -> None:
     exif = Image.Exif()
@@ -82,6 +87,7 @@ def test_a_source_that_cannot_be_made_smaller_is_repacked_without_its_metadata(f
     assert same_pixels(source, result.data)
 
 
+@pytest.mark.checklist("P19")
 def test_what_no_packing_makes_smaller_is_said_to_be_not_smaller() -> None:
     source = compressed(encoded(photo(), "JPEG", quality=10), quality=10).data
     smallest = compressed(source, quality=95)
@@ -144,6 +150,7 @@ def test_no_larger_than_the_source_comes_before_a_better_quality() -> None:
     assert result.answer.note is None
 
 
+@pytest.mark.checklist("P17")
 def test_a_palette_with_alpha_keeps_alpha_within_two_levels() -> None:
     clear = corners((256, 256)).convert("RGBA")
     clear.putalpha(Image.linear_gradient("L"))
@@ -172,6 +179,7 @@ def test_grey_stays_grey() -> None:
         assert compressed(encoded(photo().convert("L"), file_format, quality=95)).image.mode == "L"
 
 
+@pytest.mark.checklist("P19")
 @pytest.mark.parametrize(
     ("order", "size"),
     [

@@ -76,6 +76,7 @@ async def test_a_picture_is_stored_and_then_reported_with_its_facts() -> None:
     assert (result.outcome, result.error, result.attempts, result.duration_ms) == ("succeeded", None, 1, 1000)
 
 
+@pytest.mark.checklist("P20")
 async def test_one_object_serves_every_index_with_the_same_url() -> None:
     house = House()
     result = await house.result(requested(4, 7, 9))
@@ -93,6 +94,7 @@ async def test_every_rendition_of_the_recipe_is_stored() -> None:
     assert list(house.images.stored) == [f"{REQUEST}/0/compressed.webp", f"{REQUEST}/0/small.webp"]
 
 
+@pytest.mark.checklist("P21")
 async def test_a_source_that_will_never_work_is_a_failed_result_at_once() -> None:
     house = House({URL: Permanent("http_404", "The server answered with status 404.")})
     result = await house.result(requested(2))
@@ -102,6 +104,7 @@ async def test_a_source_that_will_never_work_is_a_failed_result_at_once() -> Non
     assert house.tiers.steps == []
 
 
+@pytest.mark.checklist("P21")
 @pytest.mark.parametrize(("made", "seconds"), [(0, 1), (1, 2), (2, 4)])
 async def test_a_source_that_has_trouble_is_tried_again_later_and_says_nothing_yet(made: int, seconds: int) -> None:
     house = House({URL: TOO_SLOW})
@@ -110,6 +113,7 @@ async def test_a_source_that_has_trouble_is_tried_again_later_and_says_nothing_y
     assert house.facts.published == []
 
 
+@pytest.mark.checklist("P21")
 async def test_the_fourth_failure_is_the_last_a_dead_letter_and_a_failed_result() -> None:
     house = House({URL: TOO_SLOW})
     result = await house.result(requested(attempts_made=3, first_failed_at=NOON))
@@ -132,6 +136,7 @@ async def test_a_success_after_failures_tells_how_many_attempts_it_took() -> Non
     assert (result.outcome, result.attempts) == ("succeeded", 3)
 
 
+@pytest.mark.checklist("P21")
 async def test_a_source_that_wants_to_be_left_alone_is_while_patience_lasts() -> None:
     busy = Transient("http_429", "Busy.", retry_after_seconds=90, defers=True)
     house = House({URL: busy})
@@ -179,6 +184,7 @@ async def test_a_codec_that_was_late_while_the_processor_stood_still_is_nobodys_
     assert house.facts.published == []
 
 
+@pytest.mark.checklist("P21")
 async def test_a_picture_that_the_codec_refuses_is_a_failed_result() -> None:
     house = House()
     house.codec.error = Permanent("corrupt_image", "The picture is damaged.")
@@ -205,6 +211,7 @@ async def test_a_part_of_our_own_that_is_away_is_nobodys_result() -> None:
     assert house.facts.published == []
 
 
+@pytest.mark.checklist("P20")
 async def test_a_request_twice_stores_the_same_object_and_says_the_same() -> None:
     house = House()
     first = await house.result(requested(1, 2))

@@ -20,6 +20,7 @@ from services.processor.codec.memory_file import MemoryFile
 from services.processor.codec.pool import CodecPool, PoolLimits
 from shared.errors import DependencyAway, Permanent
 from tests.unit.processor.codec_children import codec_processes, is_gone, killed_at_work, process_at_work
+from tests.unit.processor.hostile_pictures import coefficients_out_of_range
 from tests.unit.processor.pictures import encoded, photo, slow_jpeg
 from tests.waiting import until
 
@@ -37,10 +38,10 @@ async def pool() -> AsyncIterator[CodecPool]:
 
 
 @contextmanager
-def job(data: bytes) -> Iterator[Job]:
+def job(data: bytes, quality: int) -> Iterator[Job]:
     with MemoryFile("source") as source, MemoryFile("output") as output:
         source.write(data)
-        yield Job(source.descriptor, 60_000_000, (Order("keep", 50, output.descriptor),))
+        yield Job(source.descriptor, 60_000_000, (Order("keep", quality, output.descriptor),))
 
 
 @pytest.fixture
@@ -51,8 +52,8 @@ async def stopped_soon() -> AsyncIterator[CodecPool]:
     await made.close()
 
 
-async def made(pool: CodecPool, data: bytes) -> Compressed:
-    with job(data) as work:
+async def made(pool: CodecPool, data: bytes, *, quality: int = 50) -> Compressed:
+    with job(data, quality) as work:
         return await pool.compress(work)
 
 
@@ -75,8 +76,9 @@ async def test_what_the_codec_refuses_is_permanent(pool: CodecPool) -> None:
     assert raised.value.code == "unsupported_format"
 
 
+@pytest.mark.checklist("P13")
 async def test_a_picture_that_hangs_is_killed_while_its_neighbours_finish() -> None:
-    pool = CodecPool(PoolLimits(processes=2, cpu_seconds=1.0, memory_bytes=LIMITS.memory_bytes))
+    pool = CodecPool(replace(LIMITS, processes=2, cpu_seconds=1.0, silent_factor=60))
     bomb, picture = slow_jpeg(), encoded(photo(), "JPEG", quality=95)
     lost = processes_lost("late")
     try:
@@ -104,12 +106,13 @@ async def test_a_picture_whose_process_was_killed_is_made_all_the_same(pool: Cod
     assert processes_lost("died") == lost + 1
 
 
+@pytest.mark.checklist("P14")
 async def test_a_picture_whose_process_dies_twice_fails_and_runs_alone_the_second_time() -> None:
     pool = CodecPool(replace(LIMITS, processes=2))
     try:
         await pool.probe()
         crashing = asyncio.create_task(made(pool, slow_jpeg()))
-        await killed_at_work()
+        await killed_at_work(by=signal.SIGSEGV)
         waiting = asyncio.create_task(made(pool, encoded(photo(), "JPEG", quality=95)))
         await killed_at_work()
         with pytest.raises(Permanent) as raised:
@@ -173,6 +176,7 @@ async def test_a_picture_to_which_two_processes_have_no_answer_takes_too_long() 
         await pool.close()
 
 
+@pytest.mark.checklist("P14")
 async def test_a_picture_that_needs_too_much_memory_fails_alone() -> None:
     pool = CodecPool(PoolLimits(processes=1, cpu_seconds=60, memory_bytes=256 * MEBIBYTE))
     try:
@@ -185,6 +189,15 @@ async def test_a_picture_that_needs_too_much_memory_fails_alone() -> None:
         await pool.close()
 
 
+@pytest.mark.checklist("P14")
+async def test_a_picture_at_which_a_library_ends_its_process_is_encoded_all_the_same(pool: CodecPool) -> None:
+    lost = processes_lost("died")
+    answer = await made(pool, coefficients_out_of_range(), quality=95)
+    assert answer.note == "not_smaller"
+    assert processes_lost("died") == lost + 1
+
+
+@pytest.mark.checklist("P14")
 async def test_a_process_that_died_idle_is_replaced_unnoticed(pool: CodecPool) -> None:
     await pool.probe()
     (idle,) = codec_processes(os.getpid())

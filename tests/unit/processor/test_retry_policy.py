@@ -29,6 +29,7 @@ def step(
     return next_step(error, made=made, failing_for=failing_for, patience=patience, due_after=due_after)
 
 
+@pytest.mark.checklist("P21")
 def test_three_retries_follow_the_first_try_after_one_two_and_four_seconds() -> None:
     waits = [step(RESET, made=made) for made in range(4)]
     assert waits == [*(Retry(timedelta(seconds=seconds)) for seconds in (1, 2, 4)), GiveUp()]

@@ -107,6 +107,7 @@ async def test_clocks_that_differ_a_little_cause_no_hop(bench: Bench) -> None:
     assert not await bench.tiers.hop(bench.in_tiers()["1s"][0])
 
 
+@pytest.mark.checklist("P21")
 async def test_who_is_given_up_keeps_its_bytes_and_says_why(bench: Bench) -> None:
     first = await bench.requested()
     await bench.tiers.give_up(first, FAILURE, made=1)
