@@ -5,16 +5,13 @@ from typing import Final
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
-LONGEST_FIRST: Final = (
-    "tests/e2e",
-    "tests/chaos/test_small_run.py",
-    "tests/faults",
-    "tests/integration",
-    "tests/behaviours",
-)
-"""Short files come last: they fill what is left on both sides."""
 ONE_SYSTEM: Final = "tests/e2e"
-OWN_STACK: Final = ("tests/e2e/test_demo.py", "tests/e2e/test_large_request.py")
+OWN_STACK: Final = ("tests/e2e/test_large_request.py", "tests/e2e/test_demo.py")
+LONGEST_FIRST: Final = (
+    *(ONE_SYSTEM, "tests/faults/", "tests/chaos/test_small_run.py", *OWN_STACK),
+    *("tests/integration/", "tests/behaviours/"),
+)
+"""Files and folders. All others are short: they fill what is left on both sides."""
 
 
 class SharingOut(LoadFileScheduling):  # type: ignore[misc]  # the library says nothing of its types
@@ -30,5 +27,9 @@ class SharingOut(LoadFileScheduling):  # type: ignore[misc]  # the library says 
 
 
 def _rank(scope: str) -> int:
-    ranks = [rank for rank, folder in enumerate(LONGEST_FIRST) if scope.startswith(folder)]
-    return min(ranks, default=len(LONGEST_FIRST))
+    ranks = (rank for rank, place in enumerate(LONGEST_FIRST) if scope == place or _is_in(place, scope))
+    return next(ranks, len(LONGEST_FIRST))
+
+
+def _is_in(folder: str, scope: str) -> bool:
+    return folder.endswith("/") and scope.startswith(folder)

@@ -11,14 +11,18 @@ from typing import Any
 
 import httpx2
 
+from deploy.embedded.home import Home
+from deploy.embedded.stack_state import ProcessState, read_state
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND_SECONDS = 240
 
 
 class System:
-    """One running stack, driven through the command and the HTTP interfaces only."""
+    """One running stack, driven through the command and the HTTP interfaces."""
 
     def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
+        self._home = Home(home)
         self._environment = {
             **{
                 name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "S3_", "DATABASE_"))
@@ -52,16 +56,16 @@ class System:
         self.http.close()
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def processes(self) -> dict[str, dict[str, Any]]:
-        """What `ps` shows, by name."""
-        listed = json.loads(self.run("ps", "--json").stdout)
-        return {process["name"]: process for process in listed["processes"]}
+    def processes(self) -> dict[str, ProcessState]:
+        """What runs, by name, as the supervisor knows it."""
+        return {process.name: process for process in read_state(self._home).processes}
 
     def kill(self, name: str) -> int:
         """`kill -9` the process of this name; returns its number."""
-        pid = int(self.processes()[name]["pid"])
-        os.kill(pid, signal.SIGKILL)
-        return pid
+        identity = self.processes()[name].identity
+        assert identity is not None, f"{name} does not run"
+        assert identity.send(signal.SIGKILL)
+        return identity.pid
 
     def submit(self, csv: str, **options: str) -> str:
         """Submit a CSV; returns the request's id."""

@@ -41,7 +41,7 @@ async def test_a_request_survives_the_death_of(name: str, system: System, source
 
 def _is_back(system: System, name: str, killed: int) -> bool:
     process = system.processes()[name]
-    return bool(process["state"] == "ready" and process["pid"] != killed)
+    return process.condition == "ready" and process.identity is not None and process.identity.pid != killed
 
 
 def _completions_of(system: System, request_id: str) -> int:

@@ -14,7 +14,7 @@ IMAGES = 240
 
 
 def counted(system: System, process: str, metric: str) -> int:
-    port = system.processes()[process]["port"]
+    port = system.processes()[process].port
     text = system.http.get(f"http://127.0.0.1:{port}/metrics").text
     return int(sum(float(value) for value in re.findall(rf"^{metric}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)))
 

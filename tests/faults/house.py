@@ -98,17 +98,20 @@ class House:
     def webhooks(self, request_id: RequestId) -> int:
         return sum(request_id.encode() in body for _, body in self.receiver.deliveries)
 
-    async def append(self, topic: Topic, record: Record) -> Record:
-        """Write a record as it is, byte by byte, into the partition that it names; return it with its offset."""
+    async def append(self, topic: Topic, *records: Record) -> list[Record]:
+        """Write records as they are, byte by byte, into the partitions that they name; return them with offsets."""
         options = self.place.connection.client_options()
         async with AIOKafkaProducer(**options, max_request_size=2_000_000) as producer:
-            sent = await producer.send_and_wait(
-                self.place.connection.topic(topic),
-                record.value,
-                key=record.key,
-                partition=record.partition,
-                headers=list(record.headers),
-            )
+            return [await self._append(producer, topic, record) for record in records]
+
+    async def _append(self, producer: AIOKafkaProducer, topic: Topic, record: Record) -> Record:
+        sent = await producer.send_and_wait(
+            self.place.connection.topic(topic),
+            record.value,
+            key=record.key,
+            partition=record.partition,
+            headers=list(record.headers),
+        )
         return Record(sent.topic, sent.partition, sent.offset, record.key, record.value, record.headers)
 
     async def records(self, topic: Topic) -> list[Record]:

@@ -86,9 +86,9 @@ def malformed(topic: Topic) -> list[tuple[bytes | None, bytes | None, Headers]]:
 async def test_malformed_records_on_every_topic_are_set_aside_whole_and_hold_nobody_up(house: House) -> None:
     written: list[Record] = []
     for topic in READ:
-        for key, value, headers in malformed(topic):
-            record = Record(house.place.connection.topic(topic), 0, 0, key, value, headers)
-            written.append(await house.append(topic, record))
+        name = house.place.connection.topic(topic)
+        records = [Record(name, 0, 0, key, value, headers) for key, value, headers in malformed(topic)]
+        written += await house.append(topic, *records)
     request_id = await house.submit(IMAGES, missing=(3,))
 
     async def missing() -> set[Trigger]:

@@ -163,7 +163,9 @@ def test_two_stacks_do_not_meet_and_down_stops_only_its_own(home: Home, second_h
     assert command(second_home, "env").returncode == 6
 
 
-def test_a_killed_supervisor_leaves_no_strangers_and_up_goes_on_on_the_same_ports(second_home: Home) -> None:
+def test_after_the_death_of_its_supervisor_a_stack_goes_on_on_its_ports_and_without_its_home_it_stops(
+    second_home: Home,
+) -> None:
     before = start(second_home)
     assert before.supervisor is not None
     before.supervisor.send(signal.SIGKILL)
@@ -173,11 +175,20 @@ def test_a_killed_supervisor_leaves_no_strangers_and_up_goes_on_on_the_same_port
     assert {name: after.ports[name] for name in ("kafka", "postgres", "s3")} == {
         name: before.ports[name] for name in ("kafka", "postgres", "s3")
     }
+    second_home.state_file.unlink()
+    eventually(lambda: processes_of(second_home) == [])
+    assert not is_supervised(second_home)
 
 
-def test_a_service_that_cannot_start_is_named_with_its_last_words(second_home: Home) -> None:
+def parts_of(home: Home, *names: str) -> dict[str, str]:
+    """What to set in order to use some parts of a stack that runs."""
+    theirs = {name: value for name, value in read_state(home).settings.items() if name.startswith(names)}
+    return {**theirs, "KAFKA_REPLICATION_FACTOR": "1", "KAFKA_PARTITIONS": "embedded"}
+
+
+def test_a_service_that_cannot_start_is_named_with_its_last_words(home: Home, second_home: Home) -> None:
     with pytest.raises(ProcessNotUp) as caught:
-        start(second_home, "one_that_crashes")
+        start(second_home, "one_that_crashes", more=parts_of(home, "KAFKA_", "DATABASE_URL", "S3_"))
     assert caught.value.process.name == "notifier"
     assert "the reason why it cannot start" in "\n".join(caught.value.process.last_lines)
     shown = command(second_home, "ps").stdout
@@ -186,10 +197,9 @@ def test_a_service_that_cannot_start_is_named_with_its_last_words(second_home: H
 
 
 def test_a_part_of_somebody_else_is_used_and_not_started(home: Home, second_home: Home) -> None:
-    theirs = {name: read_state(home).settings[name] for name in ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL")}
-    state = start(second_home, more={**theirs, "KAFKA_REPLICATION_FACTOR": "1", "KAFKA_PARTITIONS": "embedded"})
+    state = start(second_home, more=parts_of(home, "KAFKA_", "DATABASE_URL"))
     assert {process.name for process in state.processes} == {"s3", "prepare", "ingest", "processor-1"}
-    assert state.settings["DATABASE_URL"] == theirs["DATABASE_URL"]
+    assert state.settings["DATABASE_URL"] == read_state(home).settings["DATABASE_URL"]
 
 
 def test_a_refused_jar_is_named_at_once(second_home: Home, tmp_path: Path) -> None:
@@ -199,14 +209,6 @@ def test_a_refused_jar_is_named_at_once(second_home: Home, tmp_path: Path) -> No
     with pytest.raises(ProcessNotUp) as caught:
         start(second_home, more={"XDG_CACHE_HOME": str(tmp_path / "cache")})
     assert "kafka-clients-4.1.2.jar was refused" in str(caught.value.process.last_exit)
-
-
-def test_a_stack_whose_home_is_deleted_stops(tmp_path: Path) -> None:
-    doomed = Home(tmp_path / "doomed")
-    start(doomed)
-    doomed.state_file.unlink()
-    eventually(lambda: processes_of(doomed) == [])
-    assert not is_supervised(doomed)
 
 
 def test_a_home_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The three parts as plain processes: they come back with data and port, and two stacks do not meet."""
+"""The three parts as plain processes: they come back with data and port."""
 
 import asyncio
 import io
@@ -14,7 +14,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from minio import Minio
 
-from deploy.embedded.home import Home
 from tests.stack import EmbeddedParts, temporary_home
 
 TOPIC = "things"
@@ -33,12 +32,6 @@ async def parts() -> AsyncIterator[EmbeddedParts]:
             yield running
         finally:
             await running.stop()
-
-
-@pytest.fixture
-def private_folder(tmp_path: Path) -> Path:
-    tmp_path.chmod(0o700)
-    return tmp_path
 
 
 def without_external_parts() -> dict[str, str]:
@@ -135,22 +128,6 @@ async def test_a_password_or_a_key_is_needed(parts: EmbeddedParts) -> None:
     password = url.split(":")[2].split("@")[0]
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(url.replace(password, "wrong"))
-
-
-async def test_two_stacks_do_not_meet_and_a_private_folder_above_is_no_obstacle(private_folder: Path) -> None:
-    stacks = [EmbeddedParts(Home(private_folder / name), without_external_parts()) for name in ("one", "two")]
-    try:
-        await asyncio.gather(*(stack.start() for stack in stacks))
-        first, second = (set(addresses(stack)) for stack in stacks)
-        assert len(first) == len(second) == 3
-        assert not first & second
-    finally:
-        await asyncio.gather(*(stack.stop() for stack in stacks))
-
-
-def addresses(stack: EmbeddedParts) -> list[str]:
-    settings = stack.environment()
-    return [settings["KAFKA_BOOTSTRAP_SERVERS"], settings["S3_ENDPOINT"], settings["DATABASE_URL"]]
 
 
 def listening_addresses(pid: int) -> list[tuple[str, int]]:
