@@ -5,47 +5,43 @@ import sys
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import NamedTuple
 from uuid import uuid4
 
 from fastapi import APIRouter
 
 from services.ingest.acceptance import Acceptance
-from services.ingest.adapters.postgres_requests import PostgresRequests
-from services.ingest.adapters.postgres_uploads import PostgresUploads
-from services.ingest.adapters.s3_requests import S3Requests
+from services.ingest.adapters.postgres_keys import PostgresMadeKeys
 from services.ingest.announcements import BackgroundAnnouncements
 from services.ingest.api.answers import PublicUrls
 from services.ingest.api.cancel import cancel_router
 from services.ingest.api.delete import delete_router
+from services.ingest.api.keys import keys_router
 from services.ingest.api.retry import retry_router
 from services.ingest.api.submit import SubmitApi, submit_router
 from services.ingest.cancel_request import CancelRequest
 from services.ingest.delete_request import DeleteRequest
 from services.ingest.domain.csv_intake import IntakeTerms
 from services.ingest.known_requests import KnownRequests
+from services.ingest.made_keys import MadeKeys
 from services.ingest.on_chunk_advanced import OnChunkAdvanced
 from services.ingest.on_request_accepted import OnRequestAccepted
 from services.ingest.on_request_completed import OnRequestCompleted
 from services.ingest.on_retry_requested import OnRetryRequested
+from services.ingest.parts import Parts, open_parts
 from services.ingest.release_chunks import ReleaseChunks
 from services.ingest.retry_request import RetryRequest
 from services.ingest.settings import IngestSettings
 from services.ingest.submit_csv import SubmitCsv, Terms
 from services.ingest.sweeper import Sweeper
 from services.ingest.url_judge import url_judge
-from shared.api_keys import PostgresKeys
+from shared.api_keys import PostgresKeys, new_token
 from shared.events import ChunkAdvanced, ChunkCompleted, RequestAccepted, RequestCompleted, RetryRequested
 from shared.http.app import Probe, service_app
 from shared.http.callers import Callers, Operators
 from shared.ids import RequestId
-from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer, Handling
-from shared.kafka.producer import EventProducer
 from shared.kafka.source import kafka_records
-from shared.object_store import ObjectStore, open_object_store
 from shared.picture_urls import PictureUrls
-from shared.postgres import Database
 from shared.process import Role, http_role, run_roles
 from shared.service_command import run_service
 from shared.topics import REQUESTS_ACCEPTED, REQUESTS_COMPLETED, REQUESTS_PROGRESS
@@ -53,31 +49,15 @@ from shared.topics import REQUESTS_ACCEPTED, REQUESTS_COMPLETED, REQUESTS_PROGRE
 NAME = "ingest"
 ROLES = ("api", "planner")
 DESCRIPTION = "api: takes CSVs over HTTP. planner: releases the images of accepted requests."
-# Every upload holds one thread of the store for its whole time; manifest chunks need others.
-SPARE_STORE_THREADS = 16
-# A caller waits for these, so a database that hangs is said to be away soon.
-STATEMENT_SECONDS = 10.0
 HANDLING = Handling(in_flight=8, ordered_by_key=True)
 # A large retry holds its place in the partition for minutes; what others ask for must be able to pass it meanwhile.
 RETRY_HANDLING = Handling(in_flight=2, span=4096, ordered_by_key=True)
 
 
-class Parts(NamedTuple):
-    """The outside systems, as this process reaches them."""
-
-    connection: KafkaConnection
-    producer: EventProducer
-    database: Database
-    store: ObjectStore
-    objects: S3Requests
-    requests: PostgresRequests
-    uploads: PostgresUploads
-
-
 async def run(settings: IngestSettings, roles: frozenset[str], stop: asyncio.Event) -> None:
     """Run the roles, the sweeper and HTTP until stopped."""
     async with AsyncExitStack() as opened:
-        parts = _open(settings, opened)
+        parts = open_parts(settings, opened, name=NAME)
         announcements = BackgroundAnnouncements(parts.producer, parts.requests, now=_now)
         opened.push_async_callback(announcements.close)
         app = service_app(
@@ -96,25 +76,6 @@ async def run(settings: IngestSettings, roles: frozenset[str], stop: asyncio.Eve
         await run_roles(stop, *running)
 
 
-def _open(settings: IngestSettings, opened: AsyncExitStack) -> Parts:
-    connection = KafkaConnection(settings)
-    producer = EventProducer(connection, f"pixelmill/{NAME}")
-    opened.push_async_callback(producer.stop)
-    database = Database(settings, statement_seconds=STATEMENT_SECONDS)
-    opened.push_async_callback(database.close)
-    store = open_object_store(settings, threads=settings.uploads_at_once + SPARE_STORE_THREADS)
-    opened.callback(store.close)
-    return Parts(
-        connection=connection,
-        producer=producer,
-        database=database,
-        store=store,
-        objects=S3Requests(store, settings.s3_bucket_requests, images_bucket=settings.s3_bucket_images),
-        requests=PostgresRequests(database),
-        uploads=PostgresUploads(database),
-    )
-
-
 def _probes(settings: IngestSettings, parts: Parts, roles: frozenset[str]) -> dict[str, Probe]:
     probes: dict[str, Probe] = {
         "postgres": parts.database.probe,
@@ -130,7 +91,9 @@ def _routers(
     settings: IngestSettings, parts: Parts, announcements: BackgroundAnnouncements, *, retry: RetryRequest
 ) -> tuple[APIRouter, ...]:
     urls = PublicUrls(settings.ingest_public_url, settings.aggregator_public_url, settings.notifier_public_url)
-    callers = Callers(PostgresKeys(parts.database), Operators.of(settings))
+    operators = Operators.of(settings)
+    callers = Callers(PostgresKeys(parts.database), operators)
+    keys = MadeKeys(PostgresMadeKeys(parts.database), now=_now, new_token=new_token)
     api = SubmitApi(
         callers,
         settings.max_upload_bytes,
@@ -144,6 +107,7 @@ def _routers(
         cancel_router(cancel, callers, urls),
         retry_router(retry, callers, urls),
         delete_router(_delete(parts), callers),
+        keys_router(keys, operators),
     )
 
 

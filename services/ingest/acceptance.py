@@ -8,9 +8,20 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
-from services.ingest.csv_upload import Agreed, Announcements, Lease, Notes, Submitter, Upload, Uploads, UploadTooSlow
+from services.ingest.csv_upload import (
+    Agreed,
+    Announcements,
+    Lease,
+    Notes,
+    QuotaExceeded,
+    Submitter,
+    Upload,
+    Uploads,
+    UploadTooSlow,
+)
+from services.ingest.domain.quotas import Usage
 from services.ingest.upload_lease import LEASE, LeaseKeeper
 from shared.errors import DependencyAway
 from shared.ids import RequestId
@@ -19,6 +30,8 @@ from shared.request_files import RequestFile
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+NOTHING: Final = Usage()
 
 
 class Accepted(NamedTuple):
@@ -53,9 +66,12 @@ class Acceptance:
         self._now = now
         self._keeper = LeaseKeeper(uploads, length=lease, now=now)
 
-    async def begin(self, request_id: RequestId, submitter: Submitter) -> Lease | Agreed:
-        """Note an upload under a name of its own, or return what its key stands for. Raises `KeyInUse`."""
-        return await self._uploads.begin(self._upload(request_id, submitter), self._now())
+    async def begin(self, request_id: RequestId, submitter: Submitter, *, least: Usage = NOTHING) -> Lease | Agreed:
+        """Note an upload under a name of its own, or return what its key stands for.
+
+        Raises `KeyInUse`, and `QuotaExceeded` when `least` would be too much.
+        """
+        return await self._uploads.begin(self._upload(request_id, submitter, least), self._now())
 
     async def take(self, request_id: RequestId, submitter: Submitter) -> Lease | None:
         """Note an upload under a name that others may have begun, too; None when it is a request, or was."""
@@ -85,10 +101,13 @@ class Acceptance:
             raise
 
     async def commit(self, agreed: Agreed, lease: Lease) -> Accepted:
-        """Accept what is stored. Raises `UploadLost` when something of it may be gone, `KeyInUse`."""
+        """Accept what is stored. Raises `UploadLost` when something of it may be gone, `KeyInUse`, `QuotaExceeded`."""
         request = agreed.request
         try:
             await self._uploads.accept(agreed, lease)
+        except QuotaExceeded:
+            await self.discard(lease)
+            raise
         except BaseException:
             # Whether it was committed may be unknown, so the objects stay until the sweeper can tell.
             await self.leave_to_sweeper(lease)
@@ -115,5 +134,5 @@ class Acceptance:
             fields = {"request_id": lease.request_id, "reason": str(away)}
             log.warning("upload is swept when its lease is over", extra=fields)
 
-    def _upload(self, request_id: RequestId, submitter: Submitter) -> Upload:
-        return Upload(request_id, submitter, self._keeper.end())
+    def _upload(self, request_id: RequestId, submitter: Submitter, least: Usage = NOTHING) -> Upload:
+        return Upload(request_id, submitter, self._keeper.end(), least)

@@ -3,13 +3,19 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from math import ceil
+from typing import Final, NamedTuple, Protocol
 
 from services.ingest.domain.findings import Finding, Findings
 from services.ingest.domain.manifest import ManifestChunk
 from services.ingest.domain.options import SubmitOptions
+from services.ingest.domain.quotas import Excess, Usage
+from shared.api_keys import KeyId
 from shared.ids import Owner, RequestId
 from shared.request_files import RequestFile
+
+# What is under way may end at any moment.
+IN_FLIGHT_SECONDS: Final = 10
 
 
 class SubmissionRefused(Exception):
@@ -44,19 +50,32 @@ class KeyMismatch(SubmissionRefused):
     """This Idempotency-Key was used for another file or other options. Use a new key."""
 
 
+class QuotaExceeded(SubmissionRefused):
+    """The API key has used up a quota. Try again when it is free."""
+
+    def __init__(self, excess: Excess, at: datetime) -> None:
+        super().__init__(excess.quota)
+        self.excess = excess
+        self.retry_after_seconds = IN_FLIGHT_SECONDS
+        if excess.free_at is not None:
+            self.retry_after_seconds = max(1, ceil((excess.free_at - at).total_seconds()))
+
+
 class Submitter(NamedTuple):
-    """Who submits, and the Idempotency-Key they gave, if any."""
+    """Who submits, the Idempotency-Key they gave, if any, and the API key whose quotas hold."""
 
     owner: Owner
     idempotency_key: str | None
+    key_id: KeyId | None = None
 
 
 class Upload(NamedTuple):
-    """An upload that is to be received, and how long its name and its key are reserved at first."""
+    """An upload that is to be received: how long its name and its key are reserved at first, and its least size."""
 
     request_id: RequestId
     submitter: Submitter
     expires_at: datetime
+    least: Usage = Usage()
 
 
 class Lease(NamedTuple):
@@ -79,15 +98,25 @@ class Notes(NamedTuple):
 
 
 class Agreed(NamedTuple):
-    """A request, the fingerprint of what was sent for it, and what its submitter is told."""
+    """A request, the fingerprint of what was sent for it, what its submitter is told, and how much was sent."""
 
     request: RequestFile
     fingerprint: bytes
     notes: Notes
+    uploaded_bytes: int = 0
+
+    @property
+    def usage(self) -> Usage:
+        """What it takes of the quotas."""
+        return Usage(1, self.request.rows, self.uploaded_bytes)
 
 
 class UploadBody(Protocol):
     """The body of a submission, as a stream."""
+
+    def least_bytes(self) -> int:
+        """What the file has at least, as far as it was announced."""
+        ...
 
     async def open(self) -> SubmitOptions:
         """Read up to the file; return the options known so far."""
@@ -106,7 +135,10 @@ class Uploads(Protocol):
     """What Postgres knows of uploads and requests."""
 
     async def begin(self, upload: Upload, now: datetime) -> Lease | Agreed:
-        """Note the upload and reserve its key, or return what the key stands for. Raises `KeyInUse`."""
+        """Note the upload and reserve its key, or return what the key stands for.
+
+        Raises `KeyInUse`, and `QuotaExceeded` when one is used up already.
+        """
         ...
 
     async def take(self, upload: Upload) -> Lease | None:
@@ -118,7 +150,10 @@ class Uploads(Protocol):
         ...
 
     async def accept(self, agreed: Agreed, lease: Lease) -> None:
-        """Turn the upload into a request, in one transaction. Raises `KeyInUse`, or `UploadLost`."""
+        """Turn the upload into a request and count it, in one transaction.
+
+        Raises `KeyInUse`, `UploadLost`, or `QuotaExceeded`: then it is an upload still.
+        """
         ...
 
     async def forget(self, request_id: RequestId) -> None:

@@ -18,6 +18,7 @@ from services.ingest.csv_upload import (
     UploadLost,
     UploadTooSlow,
 )
+from services.ingest.domain.quotas import Usage
 from services.ingest.domain.request_terms import Limits, retry_file
 from services.ingest.domain.retried_manifest import DamagedResults
 from services.ingest.retried_images import OriginalObjects, store_retried_images
@@ -139,7 +140,7 @@ class RetryRequest:
             raise
 
     async def _retry(self, request_id: RequestId, submitter: Submitter) -> Accepted:
-        begun = await self._acceptance.begin(self._new_id(), submitter)
+        begun = await self._acceptance.begin(self._new_id(), submitter, least=Usage(requests=1, rows=1))
         if isinstance(begun, Agreed):
             if begun.fingerprint != _fingerprint(request_id):
                 raise KeyMismatch

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from services.ingest import deployer_files
 from services.ingest.domain.csv_rules import CsvRules
+from services.ingest.domain.quotas import Quotas
 from services.ingest.domain.recipe_book import RecipeBook
 from services.ingest.domain.request_terms import Limits
 from shared.safe_http.settings import AllowedNetworks
@@ -45,6 +46,16 @@ class IngestSettings(
     sweep_seconds: float = Field(
         default=5.0, gt=0, le=3600, description="How often ingest looks for what a crash left undone"
     )
+    quota_requests_per_hour: int = Field(
+        default=1000, ge=0, description="Requests that one API key may have accepted within an hour (0: no limit)"
+    )
+    quota_rows_per_hour: int = Field(default=5_000_000, ge=0, description="Rows of these requests (0: no limit)")
+    quota_bytes_per_hour: int = Field(
+        default=5_000_000_000, ge=0, description="Bytes of the CSVs uploaded for them (0: no limit)"
+    )
+    quota_requests_in_flight: int = Field(
+        default=100, ge=0, description="Requests and uploads of one API key that are under way at once (0: no limit)"
+    )
 
     csv_rules_file: Path | None = Field(
         default=None, description="JSON file with the rules that CSVs must follow (default: the built-in ones)"
@@ -75,6 +86,15 @@ class IngestSettings(
 
     def recipes(self) -> RecipeBook:
         return deployer_files.recipe_book(self.recipes_file)
+
+    def quotas(self) -> Quotas:
+        """What holds for API keys that have no quotas of their own."""
+        return Quotas(
+            requests_per_hour=self.quota_requests_per_hour,
+            rows_per_hour=self.quota_rows_per_hour,
+            bytes_per_hour=self.quota_bytes_per_hour,
+            requests_in_flight=self.quota_requests_in_flight,
+        )
 
     def limits(self) -> Limits:
         return Limits(

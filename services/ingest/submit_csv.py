@@ -19,6 +19,7 @@ from services.ingest.csv_upload import (
 )
 from services.ingest.domain.csv_intake import CsvIntake, IntakeTerms
 from services.ingest.domain.options import SubmitOptions
+from services.ingest.domain.quotas import Usage
 from services.ingest.domain.recipe_book import RecipeBook
 from services.ingest.domain.request_terms import Limits, lane_of, request_file
 from services.ingest.receive_csv import ReceivedCsv, fingerprint_of, receive_csv
@@ -77,7 +78,8 @@ class SubmitCsv:
             self._receiving -= 1
 
     async def _submit(self, body: UploadBody, submitter: Submitter) -> Accepted | DryRun:
-        begun = await self._acceptance.begin(self._new_id(), submitter)
+        least = Usage(requests=1, rows=1, bytes=body.least_bytes())
+        begun = await self._acceptance.begin(self._new_id(), submitter, least=least)
         if isinstance(begun, Agreed):
             return await self._replay(begun, body)
         stored = await self._acceptance.stored(begun, self._store(begun, body))
@@ -100,7 +102,7 @@ class SubmitCsv:
             accepted_at=self._now(),
         )
         await self._objects.put_request(request)
-        return Agreed(request, received.fingerprint, _notes(received.intake))
+        return Agreed(request, received.fingerprint, _notes(received.intake), received.bytes)
 
     async def _replay(self, earlier: Agreed, body: UploadBody) -> Accepted:
         if await self._acceptance.in_time(fingerprint_of(body)) != earlier.fingerprint:

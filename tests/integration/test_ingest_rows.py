@@ -10,11 +10,12 @@ import pytest
 
 from deploy.migrate import migrate
 from services.ingest.adapters.postgres_requests import PostgresRequests
-from services.ingest.adapters.postgres_uploads import PostgresUploads
+from services.ingest.adapters.postgres_uploads import NO_QUOTAS, PostgresUploads
 from services.ingest.cancel_request import Cancellation
 from services.ingest.csv_upload import Agreed, KeyInUse, Lease, Notes, Submitter, Upload, UploadLost
 from services.ingest.delete_request import DeletedRequest, DoomedRequest
 from services.ingest.domain.findings import Finding
+from services.ingest.domain.quotas import Quotas
 from services.ingest.retry_request import Original
 from services.ingest.settings import IngestSettings
 from shared.errors import DependencyAway
@@ -38,8 +39,9 @@ TABLES = "ingest.requests, ingest.uploads, ingest.released_chunks, ingest.delete
 class PostgresRows(PostgresUploads, PostgresRequests):
     """Both adapters on one database."""
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
+    def __init__(self, database: Database, *, quotas: Quotas = NO_QUOTAS) -> None:
+        super().__init__(database, quotas=quotas)
+        self.database = database
         self.connection = database.connection
 
 
@@ -109,6 +111,7 @@ async def test_an_accepted_request_is_found_as_it_was_agreed(rows: Rows) -> None
     assert await rows.find(new_id()) is None
 
 
+@pytest.mark.checklist("I12")
 async def test_a_key_stands_for_its_request_and_its_owner_alone(rows: Rows) -> None:
     request = await accepted(rows, "key")
     again = Upload(new_id(), Submitter(LOCAL_OWNER, "key"), LATER)
@@ -116,6 +119,7 @@ async def test_a_key_stands_for_its_request_and_its_owner_alone(rows: Rows) -> N
     await begun(rows, Upload(new_id(), Submitter(Owner("other"), "key"), LATER))
 
 
+@pytest.mark.checklist("I12")
 async def test_a_key_is_reserved_while_its_upload_runs_and_not_longer(rows: Rows) -> None:
     keyed = Submitter(LOCAL_OWNER, "key")
     first = Upload(new_id(), keyed, LATER)

@@ -3,34 +3,46 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from services.ingest.adapters.postgres_quotas import count_up, judge_beginning
 from services.ingest.adapters.request_json import from_json, to_json
 from services.ingest.csv_upload import Agreed, KeyInUse, Lease, Notes, Submitter, Upload, UploadLost
 from services.ingest.domain.findings import Finding
+from services.ingest.domain.quotas import Quotas
 from shared.ids import RequestId
 from shared.postgres import Connection, Database, load_queries
 
 _SQL = load_queries("services.ingest.adapters.sql")
+NO_QUOTAS: Final = Quotas()
 
 
 class PostgresUploads:
-    """Connection trouble is `DependencyAway`; then nothing is known about the last commit."""
+    """Connection trouble is `DependencyAway`; then nothing is known about the last commit.
 
-    def __init__(self, database: Database) -> None:
+    `quotas` hold for API keys that have no others. Uploads come before keys in each transaction, so that none waits
+    for one that waits for it.
+    """
+
+    def __init__(self, database: Database, *, quotas: Quotas = NO_QUOTAS) -> None:
         self._database = database
+        self._quotas = quotas
 
     async def begin(self, upload: Upload, now: datetime) -> Lease | Agreed:
-        owner, key = upload.submitter
+        owner, key, key_id = upload.submitter
         async with self._database.transaction() as connection:
             if key is not None:
                 row = await connection.fetchrow(_SQL["find_idempotency_key"], owner, key)
                 if row is not None:
                     return Agreed(from_json(row["request"]), row["fingerprint"], _notes_from(row["notes"]))
                 await connection.execute(_SQL["release_expired_key"], owner, key, now)
-            token = await connection.fetchval(_SQL["begin_upload"], upload.request_id, owner, key, upload.expires_at)
+            token = await connection.fetchval(
+                _SQL["begin_upload"], upload.request_id, owner, key, upload.expires_at, key_id
+            )
             if token is None:
                 raise KeyInUse
+            if key_id is not None:
+                await judge_beginning(connection, key_id, upload.least, quotas=self._quotas, now=now)
         return Lease(upload.request_id, upload.submitter, str(token))
 
     async def take(self, upload: Upload) -> Lease | None:
@@ -60,9 +72,15 @@ class PostgresUploads:
                 to_json(request),
                 request.accepted_at,
                 agreed.notes._asdict(),
+                lease.submitter.key_id,
             )
             if lease.submitter.idempotency_key is not None:
                 await _insert_key(connection, lease.submitter, request.request_id, agreed.fingerprint)
+            if lease.submitter.key_id is not None:
+                # Last, since all that this API key asks for waits for it.
+                await count_up(
+                    connection, lease.submitter.key_id, agreed.usage, quotas=self._quotas, now=request.accepted_at
+                )
 
     async def forget(self, request_id: RequestId) -> None:
         async with self._database.connection() as connection:

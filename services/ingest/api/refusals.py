@@ -7,12 +7,14 @@ from services.ingest.csv_upload import (
     CsvRefused,
     KeyInUse,
     KeyMismatch,
+    QuotaExceeded,
     SubmissionRefused,
     TooManyUploads,
     UploadLost,
     UploadTooSlow,
 )
 from services.ingest.retry_request import NothingToRetry, RequestRunning, ResultsGone, TooManyImages
+from shared.events import rfc3339
 from shared.http.problems import Problem
 
 _RETRY: Final = {"Retry-After": "5"}
@@ -33,8 +35,25 @@ _PROBLEMS: Final[dict[type[SubmissionRefused], tuple[int, str, dict[str, str]]]]
 def problem_of(refusal: SubmissionRefused) -> Problem:
     if isinstance(refusal, CsvRefused):
         return _csv_refused(refusal)
+    if isinstance(refusal, QuotaExceeded):
+        return _quota_exceeded(refusal)
     status, kind, headers = _PROBLEMS[type(refusal)]
     return Problem(status, kind, f"{type(refusal).__doc__} Nothing was accepted.", headers=headers)
+
+
+def _quota_exceeded(refusal: QuotaExceeded) -> Problem:
+    quota, limit, free_at, is_hopeless = refusal.excess
+    words = quota.replace("_", " ")
+    advice = "Split the file." if is_hopeless else "`Retry-After` says when to come again."
+    return Problem(
+        429,
+        "quota-exceeded",
+        f"This API key may have {limit} {words}, and this would be more. {advice} Nothing was accepted.",
+        headers={"Retry-After": str(refusal.retry_after_seconds)},
+        quota=quota,
+        limit=limit,
+        free_at=None if free_at is None else rfc3339(free_at),
+    )
 
 
 def _csv_refused(refusal: CsvRefused) -> Problem:

@@ -9,12 +9,12 @@ from services.ingest.api.answers import PublicUrls, accepted_answer
 from services.ingest.api.examples import RETRIED
 from services.ingest.api.idempotency_key import idempotency_key
 from services.ingest.api.refusals import problem_of
-from services.ingest.api.submit_document import IDEMPOTENCY_KEY
+from services.ingest.api.submit_document import IDEMPOTENCY_KEY, QUOTA_EXCEEDED
 from services.ingest.csv_upload import SubmissionRefused, Submitter
 from services.ingest.retry_request import RetryRequest, UnknownOriginal
-from shared.http.callers import OWNERS_ONLY, UNKNOWN_REQUEST, Callers, known_form, unknown_request
+from shared.http.callers import OWNERS_ONLY, UNKNOWN_REQUEST, Caller, Callers, known_form, unknown_request
 from shared.http.documented_problems import problem_answers
-from shared.ids import Owner, RequestId
+from shared.ids import RequestId
 from shared.trace_context import enter_trace
 
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
@@ -34,6 +34,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
                 "is under way (`idempotency-key-in-use`).",
             ),
             422: ("idempotency-key-mismatch", "This Idempotency-Key was used for something else."),
+            429: QUOTA_EXCEEDED,
         }
     ),
 }
@@ -51,7 +52,7 @@ def retry_router(retry: RetryRequest, callers: Callers, urls: PublicUrls) -> API
     )
     async def retry_request(
         request: Request,
-        owner: Annotated[Owner, Depends(callers.owner)],
+        caller: Annotated[Caller, Depends(callers.caller)],
         request_id: Annotated[RequestId, Depends(known_form)],
     ) -> JSONResponse:
         """Retry a request that has ended, as a new one with the same options.
@@ -60,7 +61,7 @@ def retry_router(retry: RetryRequest, callers: Callers, urls: PublicUrls) -> API
         """
         enter_trace(request.headers.get("traceparent"))
         try:
-            accepted = await retry(request_id, Submitter(owner, idempotency_key(request)))
+            accepted = await retry(request_id, Submitter(caller.owner, idempotency_key(request), caller.key_id))
         except UnknownOriginal as unknown:
             raise unknown_request() from unknown
         except SubmissionRefused as refusal:

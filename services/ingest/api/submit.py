@@ -63,8 +63,8 @@ def submit_router(submit: SubmitCsv, api: SubmitApi) -> APIRouter:
 async def _submitted(request: Request, credentials: Credentials, *, submit: SubmitCsv, api: SubmitApi) -> Response:
     stream = _body_stream(request, api.max_upload_bytes)
     try:
-        owner = await api.callers.owner(credentials)
-        submitter = Submitter(owner, idempotency_key(request))
+        caller = await api.callers.caller(credentials)
+        submitter = Submitter(caller.owner, idempotency_key(request), caller.key_id)
         outcome = await submit(_upload_body(request, stream, api), submitter)
     except ClientDisconnect:
         return Response(status_code=400)

@@ -15,6 +15,11 @@ IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "maxLength": 255},
 }
 
+QUOTA_EXCEEDED = (
+    "quota-exceeded",
+    "A quota of this API key is used up; `quota` and `limit` say which, `Retry-After` when to come again.",
+)
+
 
 def answers() -> dict[int | str, dict[str, Any]]:
     """The answers to a submission."""
@@ -33,6 +38,7 @@ def answers() -> dict[int | str, dict[str, Any]]:
                 413: ("too-large", "The upload is larger than this server takes."),
                 415: ("unsupported-media-type", "The body is neither a form nor CSV."),
                 422: ("invalid-csv", "The CSV or an option is not valid; `errors` lists why."),
+                429: QUOTA_EXCEEDED,
             }
         ),
     }

@@ -20,6 +20,9 @@ class CsvBody:
         self._stream = stream
         self._given = given
 
+    def least_bytes(self) -> int:
+        return self._stream.declared_bytes()
+
     async def open(self) -> SubmitOptions:
         return self._given.parsed()
 
@@ -38,6 +41,10 @@ class FormBody:
         self._max_file_bytes = max_file_bytes
         self._events = _part_events(stream.pieces(), MultipartEvents(boundary))
         self._early: SubmitOptions | None = None
+
+    def least_bytes(self) -> int:
+        """What is announced is the size of the form."""
+        return 0
 
     async def open(self) -> SubmitOptions:
         if not await self._read_fields():

@@ -8,7 +8,7 @@ from typing import cast
 from uuid import uuid4
 
 from services.ingest.cancel_request import Cancellation, Cancelling, CancelState, cancel_requested
-from services.ingest.csv_upload import Agreed, KeyInUse, Lease, Submitter, Upload, UploadLost
+from services.ingest.csv_upload import Agreed, KeyInUse, Lease, QuotaExceeded, Upload, UploadLost
 from services.ingest.delete_request import DeletedRequest, DoomedRequest, Marking
 from services.ingest.deployer_files import recipe_book
 from services.ingest.domain.csv_intake import CsvIntake, IntakeTerms
@@ -16,9 +16,11 @@ from services.ingest.domain.csv_rules import CsvRules
 from services.ingest.domain.earlier_outputs import PictureKey
 from services.ingest.domain.manifest import ManifestChunk
 from services.ingest.domain.options import SubmitOptions
+from services.ingest.domain.quotas import Quotas, Usage, excess_in_flight, excess_of, hour_of
 from services.ingest.domain.request_terms import Limits, request_file
 from services.ingest.retry_request import Original
 from services.ingest.url_judge import url_judge
+from shared.api_keys import KeyId
 from shared.errors import DependencyAway
 from shared.events import CancelRequested, EndState, Event
 from shared.ids import LOCAL_OWNER, Owner, RequestId
@@ -99,6 +101,9 @@ class BodyOf:
     at_end: Callable[[], None] | None = None
     step: int = 16
 
+    def least_bytes(self) -> int:
+        return len(self.data)
+
     async def open(self) -> SubmitOptions:
         return self.given
 
@@ -123,7 +128,10 @@ class RequestsInMemory:
     lost: set[RequestId] = field(default_factory=set)
     renewals: int = 0
     requests: dict[RequestId, RequestFile] = field(default_factory=dict)
-    keys: dict[Submitter, Agreed] = field(default_factory=dict)
+    keys: dict[tuple[Owner, str | None], Agreed] = field(default_factory=dict)
+    quotas: dict[KeyId, Quotas] = field(default_factory=dict)
+    used: dict[tuple[KeyId, datetime], Usage] = field(default_factory=dict)
+    made_with: dict[RequestId, KeyId] = field(default_factory=dict)
     announced: dict[RequestId, datetime] = field(default_factory=dict)
     ended: dict[RequestId, datetime] = field(default_factory=dict)
     released: dict[tuple[RequestId, int], Trigger] = field(default_factory=dict)
@@ -138,13 +146,14 @@ class RequestsInMemory:
 
     async def begin(self, upload: Upload, now: datetime) -> Lease | Agreed:
         self._answer()
-        if upload.submitter in self.keys:
-            return self.keys[upload.submitter]
+        if upload.submitter[:2] in self.keys:
+            return self.keys[upload.submitter[:2]]
         if upload.submitter.idempotency_key is not None:
-            same = [other for other in self.uploads.values() if other.submitter == upload.submitter]
+            same = [other for other in self.uploads.values() if other.submitter[:2] == upload.submitter[:2]]
             self.lost |= {other.request_id for other in same if other.expires_at < now}
             if any(other.request_id not in self.lost for other in same):
                 raise KeyInUse
+        self._judge_beginning(upload, now)
         return self._leased(upload)
 
     async def take(self, upload: Upload) -> Lease | None:
@@ -166,10 +175,11 @@ class RequestsInMemory:
         request = agreed.request
         if not self._holds(lease):
             raise UploadLost
+        self._count_up(agreed, lease.submitter.key_id)
         del self.uploads[request.request_id]
         self.requests[request.request_id] = request
         if lease.submitter.idempotency_key is not None:
-            self.keys[lease.submitter] = agreed
+            self.keys[lease.submitter[:2]] = agreed
         if self.after_commit is not None:
             self.after_commit()
             self._answer()
@@ -308,6 +318,31 @@ class RequestsInMemory:
         yield [request_id for request_id in found if request_id not in self.requests]
         for request_id in found:
             await self.forget(request_id)
+
+    def _judge_beginning(self, upload: Upload, now: datetime) -> None:
+        key_id = upload.submitter.key_id
+        if key_id is None:
+            return
+        limits, hour = self.quotas.get(key_id, Quotas()), hour_of(now)
+        together = self.used.get((key_id, hour), Usage()).plus(upload.least)
+        under_way = [name for name, other in self.uploads.items() if other.submitter.key_id == key_id]
+        running = [name for name, made_with in self.made_with.items() if made_with == key_id]
+        in_flight = len({*under_way} - self.lost) + len({*running} - {*self.ended}) + 1
+        excess = excess_of(upload.least, together, hour=hour, limits=limits) or excess_in_flight(in_flight, limits)
+        if excess is not None:
+            raise QuotaExceeded(excess, now)
+
+    def _count_up(self, agreed: Agreed, key_id: KeyId | None) -> None:
+        if key_id is None:
+            return
+        at = agreed.request.accepted_at
+        together = self.used.get((key_id, hour_of(at)), Usage()).plus(agreed.usage)
+        limits = self.quotas.get(key_id, Quotas())
+        excess = excess_of(agreed.usage, together, hour=hour_of(at), limits=limits)
+        if excess is not None:
+            raise QuotaExceeded(excess, at)
+        self.used[key_id, hour_of(at)] = together
+        self.made_with[agreed.request.request_id] = key_id
 
     def _leased(self, upload: Upload) -> Lease:
         name = upload.request_id

@@ -19,6 +19,7 @@ from services.ingest.retry_request import RetryRequest
 from shared import object_keys
 from shared.events import RetryRequested
 from shared.http.app import service_app
+from shared.http.callers import Callers
 from shared.ids import LOCAL_OWNER, Owner, RequestId
 from shared.kafka.records import Received, Record, Trigger
 from shared.object_memory import MemoryObjects
@@ -49,9 +50,17 @@ def result(index: int, outcome: str) -> bytes:
 class Retrying:
     """A request of one image for each letter of `outcomes`, in chunks of two."""
 
-    def __init__(self, outcomes: str = "sfsns", *, ended: bool = True, limits: Limits = TODAY) -> None:
+    def __init__(
+        self,
+        outcomes: str = "sfsns",
+        *,
+        ended: bool = True,
+        limits: Limits = TODAY,
+        callers: Callers = EVERYONE,
+        owner: Owner = LOCAL_OWNER,
+    ) -> None:
         text = images_of(len(outcomes))
-        self.original = agreed(text, options=OPTIONS)
+        self.original = agreed(text, options=OPTIONS).model_copy(update={"owner": owner})
         self.rows = RequestsInMemory(requests={REQUEST: self.original})
         self.store = MemoryObjects()
         self._put(object_keys.input_csv(REQUEST), text.encode())
@@ -69,7 +78,7 @@ class Retrying:
         )
         self.on_retry_requested = OnRetryRequested(self.retry)
         self.app = service_app("ingest", {}, operators=ALL_OPERATORS, debug=False)
-        self.app.include_router(retry_router(self.retry, EVERYONE, URLS))
+        self.app.include_router(retry_router(self.retry, callers, URLS))
 
     def assemble(self, outcomes: str) -> None:
         """Leave behind what the end of a request does."""

@@ -272,7 +272,7 @@ async def posted_with(url: str, place: str) -> httpx2.Response:
     return await Api().post(content=GOOD_CSV.encode(), headers=CSV, params={"callback_url": url})
 
 
-@pytest.mark.checklist("I11")
+@pytest.mark.checklist("I11", "N5")
 @pytest.mark.parametrize("place", ["row", "callback_url"])
 @pytest.mark.parametrize("url", REFUSED_URLS)
 async def test_rows_and_callbacks_pass_the_same_gate(url: str, place: str) -> None:
