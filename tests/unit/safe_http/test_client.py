@@ -54,6 +54,7 @@ async def test_nothing_but_the_needed_headers_is_sent_and_cookies_are_not_kept(
     assert seen[-1].headers["Accept-Encoding"] == "identity"
 
 
+@pytest.mark.checklist("P21")
 @pytest.mark.parametrize(
     ("status", "kind", "code"),
     [
@@ -113,6 +114,7 @@ async def test_bytes_are_counted_whatever_the_server_says() -> None:
             assert answer.bytes == LIMIT + 1
 
 
+@pytest.mark.checklist("P21")
 async def test_a_short_body_is_truncated_and_no_body_is_empty() -> None:
     async def short(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "100"})
@@ -186,6 +188,7 @@ async def test_what_is_no_url_is_refused_without_a_request(url: str) -> None:
     assert (type(error), error.code) == (Permanent, "invalid_url")
 
 
+@pytest.mark.checklist("P21")
 async def test_a_refused_connection_an_unknown_name_and_plain_text_on_https_are_transient() -> None:
     async def unknown(host: str, port: int) -> list[str]:
         raise OSError("no such name")
