@@ -1,4 +1,5 @@
-"""Writes the generated documents: JSON Schemas, AsyncAPI, OpenAPI, Postman, and the README's table of settings.
+"""Writes the generated documents: JSON Schemas, AsyncAPI, OpenAPI, Postman, and tables of settings and of the
+security checklist.
 
 `make docs` writes them; a test holds the committed ones current.
 """
@@ -10,6 +11,7 @@ from typing import Any
 
 from deploy.openapi_document import SERVICES, openapi
 from deploy.postman_document import postman_collection
+from deploy.security_checklist import with_checklist
 from deploy.settings_table import with_settings_table
 from shared.events import EVENTS
 from shared.topics import TOPICS, Topic
@@ -60,6 +62,7 @@ def documents() -> dict[str, str]:
         **{f"docs/contracts/openapi-{service}.json": _dump(document) for service, document in apis.items()},
         "docs/postman.json": _dump(postman_collection(apis)),
         "README.md": with_settings_table(readme),
+        "docs/security.md": with_checklist((ROOT / "docs/security.md").read_text("utf-8"), ROOT),
     }
 
 

@@ -34,6 +34,7 @@ SECRETS: Mapping[str, Callable[[], str]] = {
     "S3_IMAGES_SECRET_KEY": password,
     "URL_SIGNING_KEY": password,
     "WEBHOOK_SECRET": webhook_secret,
+    "WEBHOOK_SECRETS_KEY": password,
     "OPERATOR_KEY": password,
 }
 
