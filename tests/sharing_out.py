@@ -6,7 +6,11 @@ from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
 ONE_SYSTEM: Final = "tests/e2e"
-OWN_STACK: Final = ("tests/e2e/test_large_request.py", "tests/e2e/test_demo.py")
+OWN_STACK: Final = (
+    "tests/e2e/test_large_request.py",
+    "tests/e2e/test_demo.py",
+    "tests/e2e/test_two_owners.py",
+)
 LONGEST_FIRST: Final = (
     *(ONE_SYSTEM, "tests/faults/", "tests/chaos/test_small_run.py", *OWN_STACK),
     *("tests/integration/", "tests/behaviours/"),
