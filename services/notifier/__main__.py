@@ -7,14 +7,11 @@ from datetime import UTC, datetime
 from functools import partial
 
 from services.notifier.adapters.http_callback import HttpCallback
-from services.notifier.adapters.postgres_deliveries import PostgresDeliveries
 from services.notifier.adapters.s3_callbacks import S3Callbacks
-from services.notifier.api.deliveries import deliveries_router
-from services.notifier.by_hand import ByHand
 from services.notifier.courier import Courier
-from services.notifier.domain.signature import WebhookSecret
+from services.notifier.records import Records
 from services.notifier.settings import NotifierSettings
-from services.notifier.wiring import SERVICE, consumer, handlers
+from services.notifier.wiring import SERVICE, SOURCE, consumer, handlers, routers
 from shared.api_keys import PostgresKeys
 from shared.http.app import Probe, service_app
 from shared.http.callers import Callers, Operators
@@ -29,7 +26,6 @@ from shared.service_command import run_service
 from shared.suspension import Wakefulness
 from shared.topics import WEBHOOKS_DLT, WEBHOOKS_RETRY
 
-SOURCE = f"pixelmill/{SERVICE}"
 DESCRIPTION = "Tells callback URLs that their request has reached its end. It has one role, so no argument is needed."
 
 
@@ -50,23 +46,20 @@ async def run(settings: NotifierSettings, _roles: frozenset[str], stop: asyncio.
         wakefulness = Wakefulness()
         await opened.enter_async_context(wakefulness.beating())
 
-        deliveries = PostgresDeliveries(database)
+        records = Records.of(database, settings)
         callbacks = S3Callbacks(store, settings.s3_bucket_requests)
-        courier = _courier(client, wakefulness, settings)
+        endpoint = HttpCallback(client, timeout_seconds=settings.webhook_timeout_seconds)
+        courier = Courier(endpoint, records.clearance, wakefulness)
         tiers = RetryTiers(WEBHOOKS_RETRY, WEBHOOKS_DLT, producer, source=SOURCE, now=lambda: datetime.now(UTC))
-        handled = handlers(callbacks, deliveries, courier, tiers=tiers, told=settings)
+        handled = handlers(callbacks, records.deliveries, courier, tiers=tiers, told=settings)
         events = consumer(connection, handled, producer, tiers=tiers, at_once=settings.webhooks_in_flight)
         s3_probe = partial(store.probe, callbacks.bucket)
         probes: dict[str, Probe] = {"kafka": producer.probe, "postgres": database.probe, "s3": s3_probe}
         callers = Callers(PostgresKeys(database), Operators.of(settings))
         app = service_app(SERVICE, probes, operators=callers.operators, debug=settings.pixelmill_env == "dev")
-        app.include_router(deliveries_router(deliveries, callbacks, ByHand(courier, deliveries), callers=callers))
+        for router in routers(records, callbacks, courier, producer, callers=callers):
+            app.include_router(router)
         await run_roles(stop, events.run, http_role(app, settings))
-
-
-def _courier(client: SafeClient, wakefulness: Wakefulness, settings: NotifierSettings) -> Courier:
-    endpoint = HttpCallback(client, timeout_seconds=settings.webhook_timeout_seconds)
-    return Courier(endpoint, WebhookSecret.parse(settings.webhook_secret.get_secret_value()), wakefulness)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from services.notifier.domain.delivery import MANUAL, Attempt, Delivery, DeliveryId
+from services.notifier.domain.delivery import MANUAL, Delivery, DeliveryId
 from services.notifier.domain.progress import Progress, Tried
 
 
@@ -15,7 +15,7 @@ class Attempts(Protocol):
 class Book(Protocol):
     """Keeps what became of each attempt."""
 
-    async def record(self, delivery_id: DeliveryId, attempt: Attempt) -> Progress | None:
+    async def record(self, delivery_id: DeliveryId, tried: Tried) -> Progress | None:
         """Add the attempt; one that succeeded settles the delivery."""
         ...
 
@@ -30,4 +30,4 @@ class ByHand:
     async def deliver(self, delivery: Delivery) -> None:
         """Post once and record it."""
         tried = await self._attempts.attempt(delivery, trigger=MANUAL)
-        await self._book.record(delivery.delivery_id, tried.attempt)
+        await self._book.record(delivery.delivery_id, tried)

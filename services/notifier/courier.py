@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -36,6 +36,14 @@ class CallbackEndpoint(Protocol):
         ...
 
 
+class Clearance(Protocol):
+    """Whether a delivery may be posted."""
+
+    async def secrets(self, delivery: Delivery, *, at: datetime) -> Sequence[WebhookSecret]:
+        """The secrets that sign it, newest first; `Permanent` or `Transient` when it may not be posted."""
+        ...
+
+
 class Wakefulness(Protocol):
     """Whether this process itself stood still."""
 
@@ -52,14 +60,14 @@ class Courier:
     def __init__(
         self,
         endpoint: CallbackEndpoint,
-        secret: WebhookSecret,
+        clearance: Clearance,
         wakefulness: Wakefulness,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = endpoint
-        self._secret = secret
+        self._clearance = clearance
         self._wakefulness = wakefulness
         self._now = now
         self._seconds = seconds
@@ -82,11 +90,12 @@ class Courier:
 
     async def _answer(self, delivery: Delivery, at: datetime) -> tuple[Answer | None, AttemptError | None]:
         body = delivery.body.encode()
-        headers = {
-            "content-type": "application/json",
-            **signed_headers(self._secret, message_id=delivery.delivery_id, timestamp=int(at.timestamp()), body=body),
-        }
         try:
+            secrets = await self._clearance.secrets(delivery, at=at)
+            signed = signed_headers(
+                secrets, message_id=delivery.delivery_id, timestamp=int(at.timestamp()), body=body
+            )  # fmt: skip
+            headers = {"content-type": "application/json", **signed}
             answer = await self._endpoint.post(delivery.url, body=body, headers=headers)
         except (Permanent, Transient) as failure:
             return None, AttemptError(failure.code, failure.message)
@@ -106,6 +115,7 @@ def _log(delivery: Delivery, attempt: Attempt) -> None:
             "request_id": delivery.request_id,
             "delivery_id": delivery.delivery_id,
             "host": delivery.host,
+            "trigger": attempt.trigger,
             "status": attempt.status,
             "code": attempt.error.code if attempt.error else None,
             "duration_ms": attempt.duration_ms,

@@ -11,6 +11,7 @@ PUT_OFF: Final = Counter(
 DAMAGED: Final = Counter(
     "pixelmill_webhooks_unreadable", "Completions without a webhook since their `request.json` is damaged"
 )
+DISABLED: Final = Counter("pixelmill_webhook_endpoints_disabled", "Endpoints that were disabled, by reason", ["reason"])
 GIVEN_UP: Final = Counter(
     "pixelmill_webhooks_given_up", "Webhooks that became dead letters; a repeated step counts again"
 )

@@ -25,6 +25,10 @@ class NotifierSettings(AuthSettings, KafkaSettings, PostgresSettings, S3Settings
     webhook_secret: Annotated[SecretStr, AfterValidator(_usable)] = Field(
         description="Key that signs the webhooks of owner `local`: `whsec_` and the base64 of 24 to 64 random bytes"
     )
+    webhook_secrets_key: SecretStr = Field(
+        min_length=32,
+        description="Key from which owners' secrets are derived (32 characters at least); a new one ends them all",
+    )
     webhook_timeout_seconds: float = Field(
         default=20.0, ge=1, le=30, description="Total time that one attempt at a webhook may take"
     )
@@ -39,6 +43,13 @@ class NotifierSettings(AuthSettings, KafkaSettings, PostgresSettings, S3Settings
         default="5,300,1800,7200,18000,36000,50400,72000,86400",
         pattern=r"^[0-9]{1,7}(,[0-9]{1,7}){0,99}$",
         description="Waits between the attempts at a webhook, by commas; after the last one it has failed",
+    )
+
+    webhook_disable_after_seconds: int = Field(
+        default=432_000,
+        ge=60,
+        le=31_536_000,
+        description="An endpoint of which nothing but failures came for so long is disabled",
     )
 
     def schedule(self) -> Schedule:

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, DeliveryId
+from services.notifier.domain.delivery import MANUAL, AttemptError, Delivery, DeliveryId
 from services.notifier.domain.progress import Moment, Move, Owed, Progress, Tried, after_attempt, owed_since, put_off
 from services.notifier.domain.schedule import Schedule
 from services.notifier.endpoint_places import PROMPT_SECONDS
@@ -51,7 +51,7 @@ class Book(Protocol):
         """Keep a delivery unless it is known, and return it as it is kept."""
         ...
 
-    async def record(self, delivery_id: DeliveryId, attempt: Attempt, move: Move | None = None) -> Progress | None:
+    async def record(self, delivery_id: DeliveryId, tried: Tried, move: Move | None = None) -> Progress | None:
         """Add the attempt and make the move, if the delivery still stands where that begins."""
         ...
 
@@ -113,15 +113,17 @@ class Steps:
             await self._follow(received, owed)
         elif is_due:
             async with self._places.one(owed.delivery.endpoint) as has_place:
-                tried = await self._try(owed.delivery, trigger) if has_place else None
+                tried = await self._try(owed, trigger) if has_place else None
             progress = await self._written(owed, tried, self._moment(trigger))
             if progress is not None and progress.step == trigger:
                 error = tried.attempt.error if tried is not None else None
                 await self._follow(received, Owed(owed.delivery, progress), error)
 
-    async def _try(self, delivery: Delivery, trigger: str) -> Tried:
-        tried = await self._attempts.attempt(delivery, trigger=trigger)
-        if not tried.was_suspended:
+    async def _try(self, owed: Owed, trigger: str) -> Tried:
+        delivery = owed.delivery
+        shown = MANUAL if owed.progress.is_asked_for_by_hand else trigger
+        tried = await self._attempts.attempt(delivery, trigger=shown)
+        if tried.was_posted and not tried.was_suspended:
             attempt = tried.attempt
             was_prompt = attempt.status is not None and attempt.duration_ms <= PROMPT_SECONDS * 1000
             self._places.learn(delivery.endpoint, was_prompt=was_prompt)
@@ -134,7 +136,7 @@ class Steps:
             log.debug("callback put off", extra={"delivery_id": delivery.delivery_id, "host": delivery.host})
             return await self._book.put_off(delivery.delivery_id, Move(before, put_off(before, moment)))
         after = after_attempt(before, tried, self._schedule, moment)
-        return await self._book.record(delivery.delivery_id, tried.attempt, Move(before, after))
+        return await self._book.record(delivery.delivery_id, tried, Move(before, after))
 
     def _moment(self, trigger: str) -> Moment:
         return Moment(trigger, self._now(), self._chance())

@@ -29,6 +29,7 @@ async def place(stack: StackForTests) -> AsyncIterator[Place]:
         yield place
 
 
+@pytest.mark.checklist("N1", "N2", "N11")
 async def test_a_completion_becomes_one_signed_webhook_with_its_attempt_on_record(place: Place) -> None:
     place.receiver.on(HOOK, Reply(200, {"thanks": True}))
     event = await place.complete(f"{place.receiver.url}/hook")
@@ -47,6 +48,7 @@ async def test_a_completion_becomes_one_signed_webhook_with_its_attempt_on_recor
     assert attempt["trigger"].startswith(place.settings.kafka_topic_prefix + "requests.completed.v1/")
 
 
+@pytest.mark.checklist("N5", "N6", "N11")
 async def test_failures_of_every_kind_are_visible_and_an_event_published_twice_is_posted_once(place: Place) -> None:
     place.receiver.on(HOOK, Reply(500, "broken"))
     place.receiver.on("POST /moved", Reply(307, "", headers={"Location": f"{place.receiver.url}/hook"}))
@@ -104,6 +106,7 @@ async def test_the_deliveries_of_a_deleted_request_go_with_it(place: Place) -> N
     assert len(place.receiver.asked) == 2
 
 
+@pytest.mark.checklist("N2", "N14")
 async def test_a_kill_between_post_and_record_posts_again_under_the_same_webhook_id(place: Place) -> None:
     released = threading.Event()
     place.receiver.on(HOOK, Reply(200, "", after=released), Reply(200, ""))

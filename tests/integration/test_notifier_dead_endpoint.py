@@ -55,6 +55,7 @@ class Live:
         return any(asked.path == path for asked in self._place.receiver.asked)
 
 
+@pytest.mark.checklist("N9")
 async def test_a_thousand_webhooks_to_a_dead_endpoint_do_not_delay_the_one_to_a_live_one(stack: StackForTests) -> None:
     with dead_endpoint() as dead:
         async with place_on(stack, WEBHOOK_TIMEOUT_SECONDS=str(TIMEOUT_SECONDS)) as place:

@@ -10,6 +10,7 @@ import pytest
 
 from deploy.migrate import migrate
 from services.notifier.adapters.postgres_deliveries import PostgresDeliveries
+from services.notifier.adapters.postgres_endpoints import PostgresEndpoints
 from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, DeliveryId, delivery_owed
 from services.notifier.domain.history import RecordedDelivery
 from services.notifier.domain.progress import Moment, Move, Owed, Progress, Tried, after_attempt, owed_since, put_off
@@ -18,12 +19,13 @@ from shared.ids import RequestId
 from shared.postgres import Database
 from shared.settings import PostgresSettings
 from tests.stack import StackForTests
-from tests.unit.notifier.fakes import NOON, URL, DeliveriesInMemory, completed
+from tests.unit.notifier.fakes import NOON, URL, completed
+from tests.unit.notifier.memory import FIVE_DAYS, DeliveriesInMemory
 
 Records: TypeAlias = PostgresDeliveries | DeliveriesInMemory
 
-GOOD = Attempt(NOON, "t/0/1", 12, 204, "", None)
-BAD = Attempt(NOON, "t/0/1", 20_000, None, None, AttemptError("timeout", "too slow"))
+GOOD = Tried(Attempt(NOON, "t/0/1", 12, 204, "", None))
+BAD = Tried(Attempt(NOON, "t/0/1", 20_000, None, None, AttemptError("timeout", "too slow")))
 
 
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.stack)])
@@ -35,7 +37,8 @@ async def records(request: pytest.FixtureRequest) -> AsyncIterator[Records]:
     url = stack.environment()["DATABASE_URL"]
     await migrate(url)
     database = Database(PostgresSettings.model_validate({"database_url": url}))
-    yield PostgresDeliveries(database, now=lambda: NOON)
+    endpoints = PostgresEndpoints(database, disable_after=FIVE_DAYS)
+    yield PostgresDeliveries(database, endpoints, now=lambda: NOON)
     await database.close()
 
 
@@ -51,7 +54,7 @@ async def kept(records: Records, delivery: Delivery) -> RecordedDelivery:
 
 def after_failing(before: Progress, trigger: str) -> Move:
     moment = Moment(trigger, NOON, 0.0)
-    return Move(before, after_attempt(before, Tried(BAD), Schedule(), moment))
+    return Move(before, after_attempt(before, BAD, Schedule(), moment))
 
 
 async def test_a_delivery_is_kept_as_it_was_first_made_and_owed_twice_is_one(records: Records) -> None:
@@ -77,10 +80,10 @@ async def test_attempts_are_numbered_in_their_order(records: Records) -> None:
     await records.record(name, BAD, after_failing(first.progress, "t/0/1"))
     await records.record(name, GOOD)
     recorded = await kept(records, first.delivery)
-    assert [(one.n, one.attempt) for one in recorded.attempts] == [(1, BAD), (2, GOOD)]
+    assert [(one.n, one.attempt) for one in recorded.attempts] == [(1, BAD.attempt), (2, GOOD.attempt)]
     assert (recorded.owed.progress.state, recorded.delivered_at) == ("delivered", NOON)
     assert recorded.owed.progress.next_attempt_at is None
-    assert await records.last_error(name) == BAD.error
+    assert await records.last_error(name) == BAD.attempt.error
 
 
 async def test_a_step_is_taken_with_its_trigger_and_shows_when_the_delivery_is_owed_again(records: Records) -> None:
@@ -137,19 +140,19 @@ async def test_what_was_delivered_stays_so(records: Records) -> None:
 async def test_a_failed_delivery_is_begun_anew_once_by_each_record_and_another_one_not_at_all(records: Records) -> None:
     first = await records.owe(owed())
     name = first.delivery.delivery_id
-    assert await records.restart(name, trigger="t/0/5") == first
-    gone = Attempt(NOON, "t/0/1", 1, 410, "", AttemptError("http_410", "gone"))
-    move = Move(first.progress, after_attempt(first.progress, Tried(gone), Schedule(), Moment("t/0/1", NOON, 0.0)))
+    assert await records.restart(name, trigger="t/0/5", states={"failed"}) == first
+    gone = Tried(Attempt(NOON, "t/0/1", 1, 410, "", AttemptError("http_410", "gone")))
+    move = Move(first.progress, after_attempt(first.progress, gone, Schedule(), Moment("t/0/1", NOON, 0.0)))
     failed = await records.record(name, gone, move)
     assert failed is not None
     assert (failed.state, failed.next_attempt_at) == ("failed", None)
-    restarted = await records.restart(name, trigger="t/0/5")
+    restarted = await records.restart(name, trigger="t/0/5", states={"failed"})
     assert restarted is not None
     assert restarted.progress.is_at(0, 0)
     assert (restarted.progress.step, restarted.progress.replayed_by) == (None, "t/0/5")
     again = Move(restarted.progress, replace(move.after, step="t/0/5", replayed_by="t/0/5"))
     await records.record(name, gone, again)
-    same = await records.restart(name, trigger="t/0/5")
+    same = await records.restart(name, trigger="t/0/5", states={"failed"})
     assert same is not None
     assert same.progress.state == "failed"
 
@@ -162,7 +165,7 @@ async def test_what_is_forgotten_twice_is_gone_and_an_attempt_under_way_brings_n
     await records.forget(first.delivery.request_id)
     assert await records.record(name, GOOD) is None
     assert await records.put_off(name, after_failing(first.progress, "t/0/1")) is None
-    assert await records.restart(name, trigger="t/0/5") is None
+    assert await records.restart(name, trigger="t/0/5", states={"failed"}) is None
     assert await records.find(name) is None
     assert await records.find(other.delivery.delivery_id) is not None
 

@@ -46,6 +46,7 @@ async def test_a_retry_that_fell_due_while_the_notifier_was_down_happens_when_it
         assert delivery["attempts"][1]["trigger"].startswith(f"{place.settings.kafka_topic_prefix}webhooks.retry.5s")
 
 
+@pytest.mark.checklist("N8")
 async def test_a_busy_receiver_is_left_alone_as_long_as_it_asks(stack: StackForTests) -> None:
     async with place_on(stack, WEBHOOK_RETRY_SECONDS="0") as place:
         await place.start()
@@ -59,6 +60,7 @@ async def test_a_busy_receiver_is_left_alone_as_long_as_it_asks(stack: StackForT
         assert min(after - before for before, after in pairwise(times)) > timedelta(seconds=6.5)
 
 
+@pytest.mark.checklist("N12")
 async def test_after_the_last_attempt_comes_a_dead_letter_and_its_replay_begins_anew(stack: StackForTests) -> None:
     async with place_on(stack, WEBHOOK_RETRY_SECONDS="5") as place:
         await place.start()

@@ -1,14 +1,15 @@
 """Deliveries and their attempts in Postgres, schema `notifier`."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, DeliveryId
+from services.notifier.adapters.postgres_endpoints import PostgresEndpoints
+from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, DeliveryId, DeliveryState
 from services.notifier.domain.history import NumberedAttempt, RecordedDelivery
-from services.notifier.domain.progress import Move, Owed, Progress
+from services.notifier.domain.progress import Move, Owed, Progress, Tried
 from shared.ids import Owner, RequestId
 from shared.postgres import Connection, Database, load_queries
 
@@ -19,8 +20,15 @@ _Row: TypeAlias = Mapping[str, Any]
 class PostgresDeliveries:
     """Every step may be repeated: a delivery is kept once, and moves only from where the step began."""
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        database: Database,
+        endpoints: PostgresEndpoints,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._database = database
+        self._endpoints = endpoints
         self._now = now
 
     async def owe(self, owed: Owed) -> Owed:
@@ -51,10 +59,13 @@ class PostgresDeliveries:
         async with self._database.connection() as connection:
             return await _owed(connection, delivery_id)
 
-    async def restart(self, delivery_id: DeliveryId, *, trigger: str) -> Owed | None:
-        """Begin the schedule of a failed delivery anew, unless this record did so before; say where it stands then."""
+    async def restart(self, delivery_id: DeliveryId, *, trigger: str, states: Collection[DeliveryState]) -> Owed | None:
+        """Begin the schedule anew of a delivery in one of these states, unless `trigger` did so before.
+
+        Say where it stands then.
+        """
         async with self._database.connection() as connection:
-            await connection.execute(_SQL["restart_delivery"], delivery_id, trigger, self._now())
+            await connection.execute(_SQL["restart_delivery"], delivery_id, trigger, self._now(), list(states))
             return await _owed(connection, delivery_id)
 
     async def put_off(self, delivery_id: DeliveryId, move: Move) -> Progress | None:
@@ -62,20 +73,26 @@ class PostgresDeliveries:
         async with self._database.connection() as connection:
             return await _moved(connection, delivery_id, move) or await _progress_now(connection, delivery_id)
 
-    async def record(self, delivery_id: DeliveryId, attempt: Attempt, move: Move | None = None) -> Progress | None:
+    async def record(self, delivery_id: DeliveryId, tried: Tried, move: Move | None = None) -> Progress | None:
         """Add the attempt and make the move, if the delivery still stands where that begins; say where it stands then.
 
-        A success settles the delivery wherever it stands. Of one that was deleted nothing is kept.
+        A success settles the delivery wherever it stands, and what the attempt says of the endpoint is kept with it.
+        Of a delivery that was deleted nothing is kept.
         """
         async with self._database.transaction() as connection:
-            if await connection.fetchval(_SQL["lock_delivery"], delivery_id) is None:
+            row = await connection.fetchrow(_SQL["lock_delivery"], delivery_id)
+            if row is None:
                 return None
-            await _add(connection, delivery_id, attempt)
             if move is not None:
                 await _moved(connection, delivery_id, move)
-            if attempt.succeeded:
-                await connection.execute(_SQL["settle_delivery"], delivery_id, attempt.at)
-            return await _progress_now(connection, delivery_id)
+            if tried.attempt.succeeded:
+                await connection.execute(_SQL["settle_delivery"], delivery_id, tried.attempt.at)
+            progress = await _progress_now(connection, delivery_id)
+            await _add(connection, delivery_id, tried.attempt, progress)
+            disabled = await self._endpoints.learn(connection, Owner(row["owner"]), row["url"], tried)
+        if disabled is not None:
+            self._endpoints.tell(disabled)
+        return progress
 
     async def last_error(self, delivery_id: DeliveryId) -> AttemptError | None:
         """Why the latest attempt that failed did so."""
@@ -127,7 +144,7 @@ async def _moved(connection: Connection, delivery_id: DeliveryId, move: Move) ->
     return None if row is None else _progress(row)
 
 
-async def _add(connection: Connection, delivery_id: DeliveryId, attempt: Attempt) -> None:
+async def _add(connection: Connection, delivery_id: DeliveryId, attempt: Attempt, after: Progress | None) -> None:
     await connection.execute(
         _SQL["insert_attempt"],
         delivery_id,
@@ -138,13 +155,14 @@ async def _add(connection: Connection, delivery_id: DeliveryId, attempt: Attempt
         attempt.error.code if attempt.error else None,
         attempt.error.message if attempt.error else None,
         attempt.response,
+        after.next_attempt_at if after else None,
     )
 
 
 async def _with_attempts(connection: Connection, rows: Sequence[_Row]) -> list[RecordedDelivery]:
     attempts: dict[UUID, list[NumberedAttempt]] = defaultdict(list)
     for row in await connection.fetch(_SQL["attempts"], [row["delivery_id"] for row in rows]):
-        attempts[row["delivery_id"]].append(NumberedAttempt(row["n"], _attempt(row)))
+        attempts[row["delivery_id"]].append(NumberedAttempt(row["n"], _attempt(row), row["next_attempt_at"]))
     return [
         RecordedDelivery(
             Owed(_delivery(row), _progress(row)),

@@ -1,13 +1,14 @@
 """`/v1`: the webhooks owed for a request, what became of each attempt, and trying once more."""
 
 from collections.abc import Sequence
-from typing import Annotated, Protocol
-from uuid import UUID
+from typing import Annotated, Final, Protocol
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel
 
+from services.notifier.api.parameters import uuid_or_none
 from services.notifier.domain.delivery import Delivery, DeliveryId, DeliveryState
+from services.notifier.domain.endpoint_health import EndpointId, endpoint_id
 from services.notifier.domain.history import NumberedAttempt, RecordedDelivery
 from shared.events import Timestamp
 from shared.http.callers import OWNERS_ONLY, Callers
@@ -38,13 +39,25 @@ class ByHand(Protocol):
     async def deliver(self, delivery: Delivery) -> None: ...
 
 
+class Endpoints(Protocol):
+    async def is_disabled(self, name: EndpointId) -> bool: ...
+
+
+_UNKNOWN_REQUEST: Final = {404: ("unknown-request", "There is no request with this id.")}
+_UNKNOWN_DELIVERY: Final = {404: ("unknown-delivery", "There is no delivery with this id.")}
+_DISABLED: Final = {409: ("endpoint-disabled", "The endpoint is disabled: enable it first.")}
+
+
 class ErrorView(BaseModel):
     code: str
     message: str
 
 
 class AttemptView(BaseModel):
-    """One try; `status` is null without an answer, `response` is the first kilobyte of one."""
+    """One try; `status` is null without an answer, `response` is the first kilobyte of one.
+
+    `trigger` is the record that caused it, or `manual`; `next_attempt_at` is when the next one was due after it.
+    """
 
     n: int
     at: Timestamp
@@ -54,6 +67,7 @@ class AttemptView(BaseModel):
     error: ErrorView | None
     duration_ms: int
     response: str | None
+    next_attempt_at: Timestamp | None
 
 
 class DeliveryView(BaseModel):
@@ -66,6 +80,7 @@ class DeliveryView(BaseModel):
     request_id: str
     type: str
     host: str
+    endpoint_id: str
     state: DeliveryState
     created_at: Timestamp
     delivered_at: Timestamp | None
@@ -77,14 +92,16 @@ class DeliveriesView(BaseModel):
     items: list[DeliveryView]
 
 
-def deliveries_router(records: DeliveryRecords, requests: Requests, by_hand: ByHand, *, callers: Callers) -> APIRouter:
+def deliveries_router(
+    records: DeliveryRecords, requests: Requests, by_hand: ByHand, *, endpoints: Endpoints, callers: Callers
+) -> APIRouter:
     """The routes. What is another owner's does not exist for a caller."""
     router = APIRouter(prefix="/v1", tags=["deliveries"])
 
     @router.get(
         "/requests/{request_id}/deliveries",
         summary="List the webhooks of a request",
-        responses=problem_answers({**OWNERS_ONLY, 404: ("unknown-request", "There is no request with this id.")}),
+        responses=problem_answers({**OWNERS_ONLY, **_UNKNOWN_REQUEST}),
     )
     async def deliveries(
         owner: Annotated[Owner, Depends(callers.owner)],
@@ -100,7 +117,7 @@ def deliveries_router(records: DeliveryRecords, requests: Requests, by_hand: ByH
     @router.post(
         "/deliveries/{delivery_id}/redeliver",
         summary="Deliver a webhook once more",
-        responses=problem_answers({**OWNERS_ONLY, 404: ("unknown-delivery", "There is no delivery with this id.")}),
+        responses=problem_answers({**OWNERS_ONLY, **_UNKNOWN_DELIVERY, **_DISABLED}),
     )
     async def redeliver(
         owner: Annotated[Owner, Depends(callers.owner)],
@@ -112,6 +129,7 @@ def deliveries_router(records: DeliveryRecords, requests: Requests, by_hand: ByH
         """
         known = DeliveryId(_uuid(delivery_id, "delivery"))
         recorded = await _found(records, known, owner)
+        await _check_enabled(endpoints, recorded.owed.delivery)
         await by_hand.deliver(recorded.owed.delivery)
         return _view(await _found(records, known, owner))
 
@@ -125,11 +143,18 @@ async def _found(records: DeliveryRecords, delivery_id: DeliveryId, owner: Owner
     return recorded
 
 
+async def _check_enabled(endpoints: Endpoints, delivery: Delivery) -> None:
+    name = endpoint_id(delivery.owner, delivery.url)
+    if await endpoints.is_disabled(name):
+        detail = f"The endpoint is disabled. Enable it with POST /v1/webhook-endpoints/{name}/enable."
+        raise Problem(409, "endpoint-disabled", detail, endpoint_id=name)
+
+
 def _uuid(text: str, kind: str) -> str:
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise _missing(kind, text) from None
+    known = uuid_or_none(text)
+    if known is None:
+        raise _missing(kind, text)
+    return known
 
 
 def _missing(kind: str, name: str) -> Problem:
@@ -143,6 +168,7 @@ def _view(recorded: RecordedDelivery) -> DeliveryView:
         request_id=delivery.request_id,
         type=delivery.type,
         host=delivery.host,
+        endpoint_id=endpoint_id(delivery.owner, delivery.url),
         state=progress.state,
         created_at=recorded.created_at,
         delivered_at=recorded.delivered_at,
@@ -162,4 +188,5 @@ def _attempt_view(numbered: NumberedAttempt, host: str) -> AttemptView:
         error=ErrorView(code=attempt.error.code, message=attempt.error.message) if attempt.error else None,
         duration_ms=attempt.duration_ms,
         response=attempt.response,
+        next_attempt_at=numbered.next_attempt_at,
     )

@@ -50,10 +50,15 @@ class Delivery:
     @property
     def host(self) -> str:
         """The host of the URL, which alone is shown: the rest may hold a token."""
-        try:
-            return urlsplit(self.url).hostname or ""
-        except ValueError:
-            return ""
+        return host_of(self.url)
+
+
+def host_of(url: str) -> str:
+    """The host of a URL; nothing when it has none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def delivery_owed(event: RequestCompleted, url: str) -> Delivery:

@@ -9,10 +9,11 @@ from services.notifier.domain.progress import Owed
 
 @dataclass(frozen=True, slots=True)
 class NumberedAttempt:
-    """An attempt and its number within the delivery, from 1."""
+    """An attempt, its number within the delivery (from 1), and when the next one was due after it."""
 
     n: int
     attempt: Attempt
+    next_attempt_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.notifier.domain.delivery import Attempt, Delivery, DeliveryState
+from services.notifier.domain.delivery import MANUAL, Attempt, Delivery, DeliveryState
 from services.notifier.domain.schedule import Schedule, delay_in_crowd, wished_delay
 
-HOPELESS: Final = frozenset({"invalid_url", "blocked_address", "blocked_port", "http_410"})
+ENDPOINT_DISABLED: Final = "endpoint_disabled"
+NO_WEBHOOK_SECRET: Final = "no_webhook_secret"  # noqa: S105 - a code, not a secret
+
+HOPELESS: Final = frozenset({"invalid_url", "blocked_address", "blocked_port", "http_410", ENDPOINT_DISABLED})
 """What no patience heals: the URL may not be called, or its owner says that it is gone for good."""
+
+NOT_POSTED: Final = frozenset({ENDPOINT_DISABLED, NO_WEBHOOK_SECRET})
+"""Attempts that ended before anything was sent, for a reason on this side."""
+
+BY_HAND: Final = f"{MANUAL}:"
+"""Before the record that began a schedule anew because a person asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,11 @@ class Progress:
     def is_untouched(self) -> bool:
         """No record has taken a step yet."""
         return self.state == "pending" and self.step is None and self.replayed_by is None
+
+    @property
+    def is_asked_for_by_hand(self) -> bool:
+        """A person had the schedule begun anew, and no attempt of it counts yet."""
+        return self.attempts == 0 and (self.replayed_by or "").startswith(BY_HAND)
 
     def is_at(self, attempts: int, deferrals: int) -> bool:
         """Whether the next step is the one after so many attempts and deferrals."""
@@ -64,6 +78,15 @@ class Tried:
     @property
     def counts(self) -> bool:
         return self.wish is None and not (self.was_suspended and self.attempt.status is None)
+
+    @property
+    def was_posted(self) -> bool:
+        return self.attempt.error is None or self.attempt.error.code not in NOT_POSTED
+
+    @property
+    def says_nothing(self) -> bool:
+        """Nothing is known of the receiver after it."""
+        return not self.was_posted or (self.was_suspended and self.attempt.status is None)
 
     @property
     def is_hopeless(self) -> bool:
@@ -96,12 +119,15 @@ def after_attempt(before: Progress, tried: Tried, schedule: Schedule, moment: Mo
     """Where an attempt of the schedule leads: it is delivered, tried again, or given up."""
     if tried.attempt.succeeded:
         return replace(before, state="delivered", next_attempt_at=None, step=moment.trigger)
+    attempts = before.attempts + 1
+    planned = schedule.delay_after(attempts, moment.chance)
     has_patience = moment.now - before.began_at < schedule.patience
     if not tried.counts and has_patience:
         delay = wished_delay(tried.wish or timedelta(0), before.wishes)
+        if tried.wish is not None:
+            # Nobody hurries the schedule by asking to wait.
+            delay = max(delay, planned or delay)
         return replace(_put_off(before, delay, moment), wishes=before.wishes + 1)
-    attempts = before.attempts + 1
-    planned = schedule.delay_after(attempts, moment.chance)
     if planned is None or tried.is_hopeless:
         return replace(before, state="failed", attempts=attempts, next_attempt_at=None, step=moment.trigger)
     delay = max(planned, wished_delay(tried.wish, 0)) if tried.wish is not None else planned

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,6 +38,11 @@ class WebhookSecret:
             raise InvalidSecret
         return cls(key)
 
+    @property
+    def text(self) -> str:
+        """`whsec_<base64>`, as receivers keep it."""
+        return SECRET_PREFIX + base64.b64encode(self.key).decode()
+
 
 def signature(secret: WebhookSecret, *, message_id: str, timestamp: int, body: bytes) -> str:
     """Return `v1,<base64>`; `timestamp` is in seconds since 1970."""
@@ -46,10 +51,13 @@ def signature(secret: WebhookSecret, *, message_id: str, timestamp: int, body: b
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
-def signed_headers(secret: WebhookSecret, *, message_id: str, timestamp: int, body: bytes) -> Mapping[str, str]:
-    """The three headers by which a receiver recognises, dates and verifies `body`."""
+def signed_headers(
+    secrets: Sequence[WebhookSecret], *, message_id: str, timestamp: int, body: bytes
+) -> Mapping[str, str]:
+    """The three headers by which a receiver recognises, dates and verifies `body`; one signature for each secret."""
+    signatures = [signature(each, message_id=message_id, timestamp=timestamp, body=body) for each in secrets]
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": signature(secret, message_id=message_id, timestamp=timestamp, body=body),
+        "webhook-signature": " ".join(signatures),
     }

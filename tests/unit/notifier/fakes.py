@@ -1,13 +1,10 @@
 """Stand-ins for the notifier's ports, and facts to feed it with."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from services.notifier.courier import Answer
-from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, DeliveryId
-from services.notifier.domain.history import NumberedAttempt, RecordedDelivery
-from services.notifier.domain.progress import Move, Owed, Progress, owed_since
 from services.notifier.domain.signature import WebhookSecret
 from services.notifier.endpoint_places import EndpointPlaces
 from shared.events import DeliveryDue, Event, RequestCompleted
@@ -21,13 +18,14 @@ REQUEST = RequestId("8d3f0b51-5d0c-4f3e-9f5a-0c4b7a1f2e11")
 URL = "https://shop.example/hooks/pixelmill?token=hidden"
 SECRET_TEXT = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SECRET = WebhookSecret.parse(SECRET_TEXT)
+MASTER_KEY = "a key of at least 32 characters, for tests"
 
 
-def completed(request_id: RequestId = REQUEST) -> RequestCompleted:
+def completed(request_id: RequestId = REQUEST, owner: Owner = LOCAL_OWNER) -> RequestCompleted:
     return RequestCompleted.model_validate(
         {
             "request_id": request_id,
-            "owner": "local",
+            "owner": owner,
             "state": "completed",
             "retry_of": None,
             "images": {"total": 3, "succeeded": 2, "failed": 1, "not_attempted": 0},
@@ -43,8 +41,10 @@ def completed(request_id: RequestId = REQUEST) -> RequestCompleted:
     )
 
 
-def received(request_id: RequestId = REQUEST, *, offset: int = 7) -> Received[RequestCompleted]:
-    return Received(completed(request_id), Trigger("requests.completed.v1", 1, offset))
+def received(
+    request_id: RequestId = REQUEST, *, owner: Owner = LOCAL_OWNER, offset: int = 7
+) -> Received[RequestCompleted]:
+    return Received(completed(request_id, owner), Trigger("requests.completed.v1", 1, offset))
 
 
 @dataclass
@@ -56,71 +56,6 @@ class KnownCallbacks:
 
     async def is_of(self, owner: Owner, request_id: RequestId) -> bool:
         return owner == LOCAL_OWNER and request_id in self.urls
-
-
-@dataclass
-class DeliveriesInMemory:
-    """Deliveries and attempts, as Postgres keeps them."""
-
-    kept: dict[DeliveryId, Owed] = field(default_factory=dict)
-    attempts: dict[DeliveryId, list[Attempt]] = field(default_factory=dict)
-    now: Callable[[], datetime] = lambda: NOON
-
-    async def owe(self, owed: Owed) -> Owed:
-        return self.kept.setdefault(owed.delivery.delivery_id, owed)
-
-    async def owed(self, delivery_id: DeliveryId) -> Owed | None:
-        return self.kept.get(delivery_id)
-
-    async def restart(self, delivery_id: DeliveryId, *, trigger: str) -> Owed | None:
-        owed = self.kept.get(delivery_id)
-        if owed is None or owed.progress.state != "failed" or owed.progress.replayed_by == trigger:
-            return owed
-        anew = replace(owed_since(owed.delivery, self.now()).progress, replayed_by=trigger)
-        return self._stands(owed.delivery, anew)
-
-    async def put_off(self, delivery_id: DeliveryId, move: Move) -> Progress | None:
-        return self._moved(delivery_id, move)
-
-    async def record(self, delivery_id: DeliveryId, attempt: Attempt, move: Move | None = None) -> Progress | None:
-        if delivery_id not in self.kept:
-            return None
-        self.attempts.setdefault(delivery_id, []).append(attempt)
-        progress = self._moved(delivery_id, move)
-        if progress is not None and attempt.succeeded:
-            settled = replace(progress, state="delivered", next_attempt_at=None)
-            return self._stands(self.kept[delivery_id].delivery, settled).progress
-        return progress
-
-    async def last_error(self, delivery_id: DeliveryId) -> AttemptError | None:
-        errors = [attempt.error for attempt in self.attempts.get(delivery_id, []) if attempt.error]
-        return errors[-1] if errors else None
-
-    async def forget(self, request_id: RequestId) -> None:
-        self.kept = {name: one for name, one in self.kept.items() if one.delivery.request_id != request_id}
-
-    async def find(self, delivery_id: DeliveryId) -> RecordedDelivery | None:
-        return self._recorded(self.kept[delivery_id]) if delivery_id in self.kept else None
-
-    async def of_request(self, request_id: RequestId) -> Sequence[RecordedDelivery]:
-        return [self._recorded(one) for one in self.kept.values() if one.delivery.request_id == request_id]
-
-    def _moved(self, delivery_id: DeliveryId, move: Move | None) -> Progress | None:
-        owed = self.kept.get(delivery_id)
-        if owed is None or move is None or not owed.progress.is_at(move.before.attempts, move.before.deferrals):
-            return None if owed is None else owed.progress
-        after = replace(move.after, began_at=owed.progress.began_at, replayed_by=owed.progress.replayed_by)
-        return self._stands(owed.delivery, after).progress
-
-    def _stands(self, delivery: Delivery, progress: Progress) -> Owed:
-        self.kept[delivery.delivery_id] = Owed(delivery, progress)
-        return self.kept[delivery.delivery_id]
-
-    def _recorded(self, owed: Owed) -> RecordedDelivery:
-        attempts = self.attempts.get(owed.delivery.delivery_id, [])
-        numbered = tuple(NumberedAttempt(n, attempt) for n, attempt in enumerate(attempts, start=1))
-        delivered_at = next((attempt.at for attempt in attempts if attempt.succeeded), None)
-        return RecordedDelivery(owed, NOON, delivered_at, numbered)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The notifier on a broker in memory, in a time that jumps to whatever is due next."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,11 +9,13 @@ from itertools import count
 from uuid import UUID, uuid5
 
 from services.notifier.courier import Answer, Courier
-from services.notifier.domain.delivery import Attempt, DeliveryId, DeliveryState, delivery_id
-from services.notifier.domain.progress import Move, Owed, Progress
+from services.notifier.domain.delivery import DeliveryId, DeliveryState, delivery_id
+from services.notifier.domain.progress import Move, Owed, Progress, Tried
+from services.notifier.domain.redelivery import Redelivery
 from services.notifier.domain.schedule import Schedule
 from services.notifier.on_delivery_due import OnDeliveryDue
 from services.notifier.on_request_completed import OnRequestCompleted
+from services.notifier.redeliveries import Redeliveries
 from services.notifier.steps import Steps
 from services.notifier.wiring import TOPICS
 from shared.events import DeliveryDue, RequestCompleted, RequestDeleted
@@ -26,13 +28,12 @@ from shared.kafka.retry_tiers import RetryTiers
 from shared.topics import REQUESTS_COMPLETED, REQUESTS_DELETED, WEBHOOKS_DLT, WEBHOOKS_RETRY, Topic
 from tests.unit.notifier.fakes import (
     NOON,
-    SECRET,
     CalmProcess,
-    DeliveriesInMemory,
     Receiver,
     completed,
     places,
 )
+from tests.unit.notifier.memory import DeliveriesInMemory, clearance
 
 GROUP = "notifier"
 HOOK = "https://shop.example/hook"
@@ -68,8 +69,8 @@ class MortalDeliveries(DeliveriesInMemory):
         self.killer.passed()
         return kept
 
-    async def restart(self, delivery_id: DeliveryId, *, trigger: str) -> Owed | None:
-        owed = await super().restart(delivery_id, trigger=trigger)
+    async def restart(self, delivery_id: DeliveryId, *, trigger: str, states: Collection[DeliveryState]) -> Owed | None:
+        owed = await super().restart(delivery_id, trigger=trigger, states=states)
         self.killer.passed()
         return owed
 
@@ -78,8 +79,8 @@ class MortalDeliveries(DeliveriesInMemory):
         self.killer.passed()
         return progress
 
-    async def record(self, delivery_id: DeliveryId, attempt: Attempt, move: Move | None = None) -> Progress | None:
-        progress = await super().record(delivery_id, attempt, move)
+    async def record(self, delivery_id: DeliveryId, tried: Tried, move: Move | None = None) -> Progress | None:
+        progress = await super().record(delivery_id, tried, move)
         self.killer.passed()
         return progress
 
@@ -130,6 +131,15 @@ class World:
         request = RequestId(str(uuid5(_NAMES, str(next(self._names)))))
         await self.outside.publish(REQUESTS_COMPLETED, completed(request))
         return delivery_id(request, HOOK)
+
+    async def redeliver(self, name: DeliveryId) -> None:
+        """A person asks for this delivery once more, whatever became of it."""
+        owner, window = self.deliveries.kept[name].delivery.owner, timedelta(days=1)
+        wanted = Redelivery(owner, NOON - window, NOON + window, {"failed", "delivered"})
+        redeliver = Redeliveries(
+            self.deliveries, self.deliveries.endpoints, self.outside, source="pixelmill/notifier", now=lambda: self.now
+        )
+        await redeliver(wanted, dry_run=False)
 
     async def run_until(self, moment: datetime) -> None:
         """Let everything happen that is due by then."""
@@ -201,7 +211,7 @@ class World:
     def _consumer(self) -> Consumer:
         facts = MortalFacts(self.broker, self.killer)
         tiers = RetryTiers(WEBHOOKS_RETRY, WEBHOOKS_DLT, facts, source="pixelmill/notifier", now=lambda: self.now)
-        courier = Courier(self.receiver, SECRET, CalmProcess(), now=lambda: self.now)
+        courier = Courier(self.receiver, clearance(self.deliveries.endpoints), CalmProcess(), now=lambda: self.now)
         steps = Steps(
             courier,
             self.deliveries,

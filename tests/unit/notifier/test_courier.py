@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -17,7 +18,7 @@ from shared.process import run_roles
 from shared.suspension import GAP_SECONDS, Wakefulness
 from tests.unit.notifier.fakes import (
     NOON,
-    SECRET,
+    REQUEST,
     SECRET_TEXT,
     URL,
     CalmProcess,
@@ -25,6 +26,7 @@ from tests.unit.notifier.fakes import (
     Receiver,
     completed,
 )
+from tests.unit.notifier.memory import clearance
 from tests.waiting import until
 
 
@@ -46,13 +48,14 @@ class Desk:
         self.now = NOON
         self.receiver = Receiver(list(script))
         self.courier = Courier(
-            self.receiver, SECRET, CalmProcess(stood_still), now=lambda: self.now, seconds=Clock().seconds
+            self.receiver, clearance(), CalmProcess(stood_still), now=lambda: self.now, seconds=Clock().seconds
         )
 
     async def attempt(self) -> Tried:
         return await self.courier.attempt(delivery_owed(completed(), URL), trigger="requests.completed.v1/1/7")
 
 
+@pytest.mark.checklist("N15")
 async def test_the_body_holds_the_completion_event_and_its_moment() -> None:
     desk = Desk()
     await desk.attempt()
@@ -65,6 +68,7 @@ async def test_the_body_holds_the_completion_event_and_its_moment() -> None:
     assert body["data"]["bytes"] == {"in": 1000, "out": 250, "saved_percent": 75.0}
 
 
+@pytest.mark.checklist("N1", "N2")
 async def test_the_bytes_sent_are_the_bytes_signed() -> None:
     desk = Desk()
     await desk.attempt()
@@ -75,6 +79,7 @@ async def test_the_bytes_sent_are_the_bytes_signed() -> None:
     assert posted.headers["content-type"] == "application/json"
 
 
+@pytest.mark.checklist("N2")
 async def test_a_second_attempt_keeps_id_and_body_and_takes_a_fresh_timestamp() -> None:
     desk = Desk(Answer(500, b""))
     await desk.attempt()
@@ -87,6 +92,7 @@ async def test_a_second_attempt_keeps_id_and_body_and_takes_a_fresh_timestamp() 
     assert second.headers["webhook-signature"] != first.headers["webhook-signature"]
 
 
+@pytest.mark.checklist("N6")
 @pytest.mark.parametrize("status", [200, 202, 204, 299])
 async def test_every_2xx_is_a_success(status: int) -> None:
     tried = await Desk(Answer(status, b"thanks")).attempt()
@@ -94,6 +100,7 @@ async def test_every_2xx_is_a_success(status: int) -> None:
     assert tried.attempt.succeeded
 
 
+@pytest.mark.checklist("N6")
 @pytest.mark.parametrize("status", [199, 301, 302, 400, 410, 429, 500, 503])
 async def test_nothing_but_2xx_is_a_success(status: int) -> None:
     attempt = (await Desk(Answer(status, b"no")).attempt()).attempt
@@ -110,6 +117,7 @@ async def test_a_failure_without_an_answer_is_told_with_its_code(error: Permanen
     assert attempt.error == AttemptError(error.code, error.message)
 
 
+@pytest.mark.checklist("N8")
 @pytest.mark.parametrize(("status", "is_wish"), [(429, True), (503, True), (500, False), (200, False)])
 async def test_only_a_busy_receiver_can_ask_to_be_left_alone(status: int, is_wish: bool) -> None:
     tried = await Desk(Answer(status, b"", retry_after_seconds=60)).attempt()
@@ -117,6 +125,7 @@ async def test_only_a_busy_receiver_can_ask_to_be_left_alone(status: int, is_wis
     assert tried.counts is not is_wish
 
 
+@pytest.mark.checklist("N8")
 async def test_without_a_time_to_wait_a_busy_receiver_is_an_ordinary_failure() -> None:
     assert (await Desk(Answer(503, b"")).attempt()).counts
 
@@ -136,7 +145,7 @@ async def test_a_failure_counts_that_comes_while_the_process_drains() -> None:
             raise Transient("timeout", "too slow")
 
     wakefulness = Wakefulness(watch)
-    courier = Courier(SlowReceiver(), SECRET, wakefulness)
+    courier = Courier(SlowReceiver(), clearance(), wakefulness)
     tried: list[Tried] = []
 
     async def consumer(stop: asyncio.Event) -> None:
@@ -150,6 +159,7 @@ async def test_a_failure_counts_that_comes_while_the_process_drains() -> None:
     assert tried[0].counts
 
 
+@pytest.mark.checklist("N10", "N11")
 async def test_of_an_answer_the_first_kilobyte_is_kept_as_text_that_postgres_can_hold() -> None:
     attempt = (await Desk(Answer(200, b"\xff\x00" + b"a" * 5000)).attempt()).attempt
     assert attempt.response == "\N{REPLACEMENT CHARACTER}" * 2 + "a" * 1022
@@ -158,3 +168,15 @@ async def test_of_an_answer_the_first_kilobyte_is_kept_as_text_that_postgres_can
 async def test_a_part_of_our_own_that_is_away_is_no_attempt() -> None:
     with pytest.raises(DependencyAway):
         await Desk(DependencyAway("network", "no route")).attempt()
+
+
+@pytest.mark.checklist("N11")
+async def test_an_attempt_is_logged_with_its_host_and_outcome_and_without_the_rest_of_the_url(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    await Desk(Answer(500, b"down")).attempt()
+    (said,) = [vars(record) for record in caplog.records if record.message == "callback attempted"]
+    assert (said["host"], said["status"], said["code"], said["duration_ms"]) == ("shop.example", 500, "http_500", 250)
+    assert (said["trigger"], said["request_id"]) == ("requests.completed.v1/1/7", REQUEST)
+    assert "token" not in str(said)

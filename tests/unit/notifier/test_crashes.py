@@ -31,6 +31,7 @@ async def test_an_undisturbed_life_has_as_many_effects_as_are_killed_below() -> 
     assert lived.killer.effects == EFFECTS
 
 
+@pytest.mark.checklist("N2", "N12", "N14")
 @pytest.mark.parametrize("kill_after", range(1, EFFECTS + 1))
 async def test_a_dead_endpoint_gets_all_attempts_and_then_a_dead_letter(kill_after: int) -> None:
     lived = world(kill_after)
@@ -46,6 +47,7 @@ async def test_a_dead_endpoint_gets_all_attempts_and_then_a_dead_letter(kill_aft
     assert len(lived.dead) in {1, 2}
 
 
+@pytest.mark.checklist("N14")
 @pytest.mark.parametrize("kill_after", range(1, EFFECTS + 1))
 async def test_an_endpoint_that_comes_back_gets_its_webhook(kill_after: int) -> None:
     lived = world(kill_after)
@@ -59,6 +61,7 @@ async def test_an_endpoint_that_comes_back_gets_its_webhook(kill_after: int) -> 
     assert lived.dead == []
 
 
+@pytest.mark.checklist("N12", "N14")
 @pytest.mark.parametrize("kill_after", [None, *range(1, EFFECTS + 1)])
 async def test_a_replay_begins_the_schedule_anew_once(kill_after: int | None) -> None:
     lived = world(None)
@@ -86,6 +89,22 @@ async def test_two_letters_of_one_delivery_replayed_at_once_are_one_schedule_and
     await lived.run_for(ENOUGH)
     assert lived.state(name) == "delivered"
     assert len(lived.deliveries.attempts[name]) == 4
+
+
+@pytest.mark.checklist("N12", "N14")
+@pytest.mark.parametrize("kill_after", [None, 1, 2, 3])
+async def test_what_was_delivered_is_sent_again_once_if_a_person_asks(kill_after: int | None) -> None:
+    lived = world(None)
+    name = await lived.complete()
+    await lived.run_for(timedelta(minutes=1))
+    lived.killer.effects, lived.killer.after = 0, kill_after
+    await lived.redeliver(name)
+    await lived.run_for(ENOUGH)
+    assert lived.state(name) == "delivered"
+    assert len(lived.deliveries.attempts[name]) == 2
+    # Killed between post and record: posted again, under the same id.
+    assert len(lived.receiver.posted) == (3 if kill_after == 2 else 2)
+    assert {posted.headers["webhook-id"] for posted in lived.receiver.posted} == {name}
 
 
 async def replay(lived: World, name: str) -> None:

@@ -1,61 +1,22 @@
-"""The notifier over HTTP."""
+"""The notifier over HTTP: the webhooks of a request."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
-import httpx2
 import pytest
 
-from services.notifier.api.deliveries import deliveries_router
-from services.notifier.by_hand import ByHand
-from services.notifier.courier import Answer, Courier
+from services.notifier.courier import Answer
 from services.notifier.domain.delivery import delivery_id
-from services.notifier.domain.schedule import Schedule
-from services.notifier.on_request_completed import OnRequestCompleted
-from services.notifier.steps import Steps
+from services.notifier.domain.endpoint_health import endpoint_id
 from shared.events import rfc3339
-from shared.http.app import service_app
-from shared.http.callers import Callers
-from tests.callers import ALL_OPERATORS, EVERYONE, MemoryKeys, keyed
-from tests.unit.notifier.fakes import (
-    NOON,
-    REQUEST,
-    SECRET,
-    URL,
-    CalmProcess,
-    DeliveriesInMemory,
-    KnownCallbacks,
-    LaterInMemory,
-    Receiver,
-    places,
-    received,
-)
+from shared.ids import LOCAL_OWNER
+from tests.callers import MemoryKeys, keyed
+from tests.unit.notifier.api import Api
+from tests.unit.notifier.fakes import NOON, REQUEST, URL
+
+NAME = delivery_id(REQUEST, URL)
 
 
-class Api:
-    def __init__(self, *script: Answer | Exception, callers: Callers = EVERYONE) -> None:
-        self.deliveries = DeliveriesInMemory()
-        self.receiver = Receiver(list(script))
-        self.later = LaterInMemory()
-        courier = Courier(self.receiver, SECRET, CalmProcess())
-        self.steps = Steps(
-            courier, self.deliveries, places(), self.later, schedule=Schedule(), now=lambda: NOON, chance=lambda: 0.0
-        )
-        self.app = service_app("notifier", {}, operators=ALL_OPERATORS, debug=False)
-        by_hand = ByHand(courier, self.deliveries)
-        self.app.include_router(deliveries_router(self.deliveries, KnownCallbacks(), by_hand, callers=callers))
-
-    async def deliver(self) -> None:
-        await OnRequestCompleted(KnownCallbacks(), self.steps)(received())
-
-    @asynccontextmanager
-    async def client(self) -> AsyncIterator[httpx2.AsyncClient]:
-        transport = httpx2.ASGITransport(self.app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://notifier") as client:
-            yield client
-
-
+@pytest.mark.checklist("N11")
 async def test_deliveries_are_shown_with_their_attempts_and_without_the_rest_of_the_url() -> None:
     api = Api(Answer(503, b"later"))
     await api.deliver()
@@ -64,13 +25,17 @@ async def test_deliveries_are_shown_with_their_attempts_and_without_the_rest_of_
     assert answer.status_code == 200
     assert "token" not in answer.text
     (item,) = answer.json()["items"]
-    assert item["delivery_id"] == delivery_id(REQUEST, URL)
+    assert item["delivery_id"] == NAME
     assert (item["state"], item["host"], item["delivered_at"]) == ("pending", "shop.example", None)
     assert item["next_attempt_at"] == rfc3339(NOON + timedelta(seconds=5))
     (attempt,) = item["attempts"]
     assert (attempt["n"], attempt["status"], attempt["response"]) == (1, 503, "later")
     assert attempt["error"]["code"] == "http_503"
     assert attempt["trigger"] == "requests.completed.v1/1/7"
+    assert (attempt["at"], attempt["host"]) == (rfc3339(NOON), "shop.example")
+    assert attempt["duration_ms"] >= 0
+    assert attempt["next_attempt_at"] == item["next_attempt_at"]
+    assert item["endpoint_id"] == endpoint_id(LOCAL_OWNER, URL)
 
 
 async def test_a_request_without_a_callback_has_no_deliveries() -> None:
@@ -88,11 +53,12 @@ async def test_an_unknown_request_is_404(name: str) -> None:
     assert answer.json()["type"] == "urn:pixelmill:problem:unknown-request"
 
 
+@pytest.mark.checklist("N2", "N11", "N12")
 async def test_a_redelivery_posts_the_same_body_under_the_same_id_and_says_what_became_of_it() -> None:
     api = Api(Answer(500, b""), Answer(200, b"ok"))
     await api.deliver()
     async with api.client() as client:
-        answer = await client.post(f"/v1/deliveries/{delivery_id(REQUEST, URL)}/redeliver")
+        answer = await client.post(f"/v1/deliveries/{NAME}/redeliver")
     first, second = api.receiver.posted
     assert (second.body, second.headers["webhook-id"]) == (first.body, first.headers["webhook-id"])
     assert answer.json()["state"] == "delivered"
@@ -105,7 +71,7 @@ async def test_a_redelivery_that_fails_leaves_the_schedule_as_it_was() -> None:
     await api.deliver()
     (owed,) = api.deliveries.kept.values()
     async with api.client() as client:
-        answer = await client.post(f"/v1/deliveries/{delivery_id(REQUEST, URL)}/redeliver")
+        answer = await client.post(f"/v1/deliveries/{NAME}/redeliver")
     assert (answer.json()["state"], len(answer.json()["attempts"])) == ("pending", 2)
     assert list(api.deliveries.kept.values()) == [owed]
 
@@ -124,3 +90,23 @@ async def test_where_keys_are_required_nothing_is_shown_without_one() -> None:
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
     assert alive.status_code == 200
+
+
+async def test_what_is_another_owners_does_not_exist_for_a_caller() -> None:
+    keys = MemoryKeys()
+    api = Api(Answer(500, b""), callers=keyed(keys))
+    await api.deliver()
+    async with api.client(keys.make("somebody else")) as client:
+        shown = await client.get(f"/v1/requests/{REQUEST}/deliveries")
+        redelivered = await client.post(f"/v1/deliveries/{NAME}/redeliver")
+    assert (shown.status_code, redelivered.status_code) == (404, 404)
+    assert len(api.receiver.posted) == 1
+
+
+async def test_an_attempt_by_hand_that_fails_names_when_the_schedule_goes_on() -> None:
+    api = Api(Answer(500, b""), Answer(500, b""))
+    await api.deliver()
+    async with api.client() as client:
+        answer = await client.post(f"/v1/deliveries/{NAME}/redeliver")
+    planned = rfc3339(NOON + timedelta(seconds=5))
+    assert [attempt["next_attempt_at"] for attempt in answer.json()["attempts"]] == [planned, planned]

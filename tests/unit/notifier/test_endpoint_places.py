@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import pytest
+
 from services.notifier.endpoint_places import WAITING_PER_ENDPOINT, EndpointPlaces
 from tests.waiting import until
 
@@ -25,6 +27,7 @@ def few(**more: float) -> EndpointPlaces:
     return EndpointPlaces(in_all=8, per_endpoint=2, **{"waiting_seconds": 0.05, **more})
 
 
+@pytest.mark.checklist("N9")
 async def test_one_endpoint_gets_a_few_places_and_others_find_theirs() -> None:
     places = few()
     async with taken(places, DEAD, DEAD, DEAD, LIVE) as found:
@@ -65,6 +68,7 @@ async def test_the_waiting_room_is_small() -> None:
     assert await one_more
 
 
+@pytest.mark.checklist("N9")
 async def test_dead_endpoints_with_many_names_leave_places_to_those_that_answer() -> None:
     places = few()
     places.learn(LIVE, was_prompt=True)

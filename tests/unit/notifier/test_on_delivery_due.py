@@ -11,7 +11,7 @@ from services.notifier.domain.progress import owed_since
 from services.notifier.domain.schedule import STANDARD_DELAYS, Schedule
 from services.notifier.on_delivery_due import OnDeliveryDue
 from services.notifier.steps import Steps
-from shared.errors import Transient
+from shared.errors import Permanent, Transient
 from shared.events import DeliveryDue
 from shared.ids import LOCAL_OWNER
 from shared.kafka.dead_letters import REPLAYED_FROM
@@ -19,15 +19,14 @@ from shared.kafka.records import Received, Trigger
 from tests.unit.notifier.fakes import (
     NOON,
     REQUEST,
-    SECRET,
     URL,
     CalmProcess,
-    DeliveriesInMemory,
     LaterInMemory,
     Receiver,
     completed,
     places,
 )
+from tests.unit.notifier.memory import DeliveriesInMemory, clearance
 
 NAME = delivery_id(REQUEST, URL)
 DOWN = Answer(500, b"")
@@ -42,7 +41,7 @@ class Notifier:
         self.receiver = Receiver(list(script))
         self.deliveries = DeliveriesInMemory(now=lambda: self.now)
         self.later = LaterInMemory()
-        self.courier = Courier(self.receiver, SECRET, self.process, now=lambda: self.now)
+        self.courier = Courier(self.receiver, clearance(self.deliveries.endpoints), self.process, now=lambda: self.now)
         steps = Steps(
             self.courier,
             self.deliveries,
@@ -83,6 +82,7 @@ async def test_a_delivery_that_is_gone_is_no_business_of_anybody() -> None:
     assert (notifier.receiver.posted, notifier.later.scheduled, notifier.deliveries.attempts) == ([], [], {})
 
 
+@pytest.mark.checklist("N12")
 async def test_each_attempt_that_fails_schedules_the_next_one_and_the_last_one_none() -> None:
     notifier = await Notifier(*[DOWN] * 10).owe()
     for attempt in range(10):
@@ -119,13 +119,14 @@ async def test_the_record_that_made_the_very_last_attempt_gives_up_again() -> No
     assert len(notifier.receiver.posted) == 10
 
 
+@pytest.mark.checklist("N12")
 async def test_an_attempt_by_hand_that_succeeds_settles_it_and_the_scheduled_one_then_does_nothing() -> None:
     notifier = await Notifier(DOWN).owe()
     await notifier.due(0)
     await ByHand(notifier.courier, notifier.deliveries).deliver(notifier.deliveries.kept[NAME].delivery)
     await notifier.due(1)
     assert notifier.progress[0] == "delivered"
-    assert [attempt.trigger.split("/")[0] for attempt in notifier.deliveries.attempts[NAME]] == [
+    assert [one.attempt.trigger.split("/")[0] for one in notifier.deliveries.attempts[NAME]] == [
         "webhooks.retry.5s.v1",
         "manual",
     ]
@@ -141,6 +142,7 @@ async def test_an_attempt_by_hand_that_fails_does_not_count() -> None:
     assert notifier.waits == list(STANDARD_DELAYS[:2])
 
 
+@pytest.mark.checklist("N8")
 async def test_who_asks_to_be_left_alone_is_and_no_attempt_is_counted() -> None:
     notifier = await Notifier(Answer(429, b"", 90.0), Answer(503, b"", 10_000_000.0)).owe()
     await notifier.due(0)
@@ -150,6 +152,7 @@ async def test_who_asks_to_be_left_alone_is_and_no_attempt_is_counted() -> None:
     assert len(notifier.deliveries.attempts[NAME]) == 2
 
 
+@pytest.mark.checklist("N8")
 async def test_who_always_asks_for_a_moment_is_asked_less_and_less_often_and_comes_to_an_end() -> None:
     notifier = await Notifier(*[Answer(503, b"", 1.0)] * 1000).owe()
     while notifier.progress[0] == "pending":
@@ -174,6 +177,7 @@ async def test_a_process_that_was_stopped_meanwhile_blames_nobody_even_at_the_la
     assert notifier.progress[0] == "delivered"
 
 
+@pytest.mark.checklist("N12")
 async def test_a_replay_begins_the_schedule_of_a_failed_delivery_anew_and_keeps_its_attempts() -> None:
     notifier = await Notifier(*[DOWN] * 11).owe()
     for attempt in range(10):
@@ -188,7 +192,7 @@ async def test_a_replay_begins_the_schedule_of_a_failed_delivery_anew_and_keeps_
 
 
 async def test_a_replay_twice_of_the_same_record_restarts_once_even_when_it_failed_again() -> None:
-    notifier = await Notifier(Answer(410, b""), Answer(410, b"")).owe()
+    notifier = await Notifier(*[Permanent("blocked_address", "not public")] * 2).owe()
     await notifier.due(0)
     await notifier.due(0, replayed=True, offset=7)
     await notifier.due(0, replayed=True, offset=7)
@@ -204,3 +208,22 @@ async def test_a_replay_of_what_was_not_given_up_does_nothing() -> None:
     await notifier.due(0, replayed=True)
     assert notifier.progress[0] == "delivered"
     assert len(notifier.receiver.posted) == 2
+
+
+@pytest.mark.checklist("N8")
+async def test_nobody_hurries_the_schedule_by_asking_to_wait() -> None:
+    notifier = await Notifier(DOWN, DOWN, Answer(503, b"", 1.0)).owe()
+    for attempt in range(3):
+        await notifier.due(attempt)
+    assert notifier.waits == list(STANDARD_DELAYS[:3])
+    assert notifier.progress == ("pending", 2, 1)
+
+
+@pytest.mark.checklist("N11")
+async def test_an_attempt_is_listed_with_when_the_next_one_was_due_after_it() -> None:
+    notifier = await Notifier(DOWN).owe()
+    await notifier.due(0)
+    notifier.now += timedelta(seconds=5)
+    await notifier.due(1)
+    listed = [(one.n, one.next_attempt_at) for one in notifier.deliveries.attempts[NAME]]
+    assert listed == [(1, NOON + timedelta(seconds=5)), (2, None)]

@@ -12,16 +12,15 @@ from services.notifier.steps import Steps
 from tests.unit.notifier.fakes import (
     NOON,
     REQUEST,
-    SECRET,
     URL,
     CalmProcess,
-    DeliveriesInMemory,
     KnownCallbacks,
     LaterInMemory,
     Receiver,
     places,
     received,
 )
+from tests.unit.notifier.memory import DeliveriesInMemory, clearance
 
 NAME = delivery_id(REQUEST, URL)
 ENDPOINT = "https://shop.example:443"
@@ -34,7 +33,7 @@ class Notifier:
         self.deliveries = DeliveriesInMemory()
         self.receiver = Receiver(list(script))
         self.later = LaterInMemory()
-        courier = Courier(self.receiver, SECRET, CalmProcess())
+        courier = Courier(self.receiver, clearance(self.deliveries.endpoints), CalmProcess())
         self.places = places(per_endpoint=1)
         steps = Steps(
             courier,
@@ -49,7 +48,7 @@ class Notifier:
 
     @property
     def triggers(self) -> list[str]:
-        return [attempt.trigger for attempt in self.deliveries.attempts.get(NAME, [])]
+        return [one.attempt.trigger for one in self.deliveries.attempts.get(NAME, [])]
 
 
 async def test_the_callback_url_is_told_once_and_the_attempt_names_the_event_that_caused_it() -> None:
@@ -115,6 +114,7 @@ async def test_an_endpoint_with_its_hands_full_is_left_alone_and_no_attempt_is_c
     assert (notifier.receiver.posted, notifier.triggers) == ([], [])
 
 
+@pytest.mark.checklist("N7")
 @pytest.mark.parametrize("answer", [Answer(410, b"")])
 async def test_who_says_that_it_is_gone_is_given_up_at_once(answer: Answer) -> None:
     notifier = Notifier(None, answer)

@@ -13,10 +13,8 @@ from shared.kafka.records import Received, Trigger
 from tests.unit.notifier.fakes import (
     NOON,
     REQUEST,
-    SECRET,
     URL,
     CalmProcess,
-    DeliveriesInMemory,
     KnownCallbacks,
     LaterInMemory,
     Receiver,
@@ -24,6 +22,7 @@ from tests.unit.notifier.fakes import (
     places,
 )
 from tests.unit.notifier.fakes import received as completion
+from tests.unit.notifier.memory import DeliveriesInMemory, clearance
 
 OTHER = RequestId("00000000-0000-4000-8000-000000000000")
 
@@ -45,7 +44,9 @@ async def test_a_deletion_twice_takes_the_deliveries_of_its_request_alone() -> N
 async def test_a_completion_that_comes_after_the_deletion_owes_nothing() -> None:
     deliveries, receiver = DeliveriesInMemory(), Receiver()
     await OnRequestDeleted(deliveries)(deleted())
-    steps = Steps(Courier(receiver, SECRET, CalmProcess()), deliveries, places(), LaterInMemory(), schedule=Schedule())
+    steps = Steps(
+        Courier(receiver, clearance(), CalmProcess()), deliveries, places(), LaterInMemory(), schedule=Schedule()
+    )
     handle = OnRequestCompleted(KnownCallbacks({}), steps)
     await handle(completion())
     assert (receiver.posted, deliveries.kept) == ([], {})

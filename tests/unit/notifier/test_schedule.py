@@ -12,6 +12,7 @@ def test_the_standard_schedule_takes_three_days_and_some() -> None:
     assert timedelta(days=3) < Schedule().length < timedelta(days=4)
 
 
+@pytest.mark.checklist("N9")
 @pytest.mark.parametrize("chance", [0.0, 0.3, 1.0])
 def test_chance_makes_a_wait_longer_by_a_tenth_at_most_and_never_shorter(chance: float) -> None:
     for made, delay in enumerate(STANDARD_DELAYS, start=1):
@@ -29,6 +30,7 @@ def test_after_the_last_attempt_there_is_no_next() -> None:
     assert Schedule().delay_after(10, 0.0) is None
 
 
+@pytest.mark.checklist("N8")
 @pytest.mark.parametrize(
     ("wish", "wishes", "seconds"),
     [(0, 0, 5), (60, 0, 60), (7, 1, 10), (0, 30, 1800), (3600, 30, 3600), (1e8, 0, 86400)],

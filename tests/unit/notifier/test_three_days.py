@@ -23,9 +23,10 @@ def windows(moments: list[datetime]) -> Iterator[tuple[timedelta, timedelta, tim
 
 
 def moments(world: World, name: DeliveryId) -> list[datetime]:
-    return [attempt.at for attempt in world.deliveries.attempts[name]]
+    return [one.attempt.at for one in world.deliveries.attempts[name]]
 
 
+@pytest.mark.checklist("N9")
 async def test_every_attempt_of_three_days_is_within_its_window_and_all_is_delivered_once_the_endpoint_is_back() -> (
     None
 ):
@@ -50,6 +51,7 @@ async def test_every_attempt_of_three_days_is_within_its_window_and_all_is_deliv
     assert world.dead == []
 
 
+@pytest.mark.checklist("N9", "N12")
 @pytest.mark.parametrize("chance", [0.0, 0.999])
 async def test_a_day_is_forty_eight_hops_of_half_an_hour_and_none_is_lost(chance: float) -> None:
     world = World(chance=chance)

@@ -1,1 +1,1 @@
-SELECT state FROM notifier.deliveries WHERE delivery_id = $1 FOR UPDATE
+SELECT owner, url FROM notifier.deliveries WHERE delivery_id = $1 FOR UPDATE

@@ -1,0 +1,3 @@
+SELECT count(*)
+FROM notifier.webhook_secrets
+WHERE owner = $1 AND (expires_at IS NULL OR expires_at > $2)

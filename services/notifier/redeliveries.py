@@ -1,0 +1,101 @@
+"""Many deliveries once more, since a person asks for it: each is put into the shortest retry tier.
+
+They fall due one after another, so that nobody is flooded. Of a delivery that waits already nothing comes twice.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol, get_args
+
+from services.notifier.domain.delivery import DeliveryId, DeliveryState
+from services.notifier.domain.endpoint_health import EndpointId, endpoint_id
+from services.notifier.domain.redelivery import Found, Redelivery, RedeliveryReport, Repeatable
+from shared.errors import DependencyAway
+from shared.events import DeliveryDue, rfc3339
+from shared.ids import Owner
+from shared.kafka.cloudevents import Encoded, encode
+from shared.kafka.retry_tiers import NOT_BEFORE
+from shared.topics import WEBHOOKS_RETRY, Topic
+
+REDELIVER: Final = "redeliver"
+"""Stands in a record that begins a schedule anew: the states from which it does, by commas."""
+
+PER_SECOND: Final = 50
+AT_ONCE: Final = 50
+
+
+def states_named(header: str) -> Collection[DeliveryState]:
+    """The states that a `redeliver` header names; words that are none mean nothing."""
+    named = header.split(",")
+    return {state for state in get_args(DeliveryState) if state in named}
+
+
+class Deliveries(Protocol):
+    async def matching(self, wanted: Redelivery) -> Found:
+        """The oldest that fit, and how many do from there on."""
+        ...
+
+
+class Endpoints(Protocol):
+    async def disabled_among(self, names: Collection[EndpointId]) -> Collection[EndpointId]: ...
+
+
+class Appends(Protocol):
+    async def append(self, topic: Topic, record: Encoded) -> None:
+        """Return when the record is acknowledged; raise `DependencyAway` when that takes too long."""
+
+
+class Redeliveries:
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        endpoints: Endpoints,
+        appends: Appends,
+        *,
+        source: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._deliveries = deliveries
+        self._endpoints = endpoints
+        self._appends = appends
+        self._source = source
+        self._now = now
+
+    async def __call__(self, wanted: Redelivery, *, dry_run: bool) -> RedeliveryReport:
+        """Schedule what fits and may be called, at most `limit`; with `dry_run` only count it."""
+        found = await self._deliveries.matching(wanted)
+        open_ones = await self._open(wanted.owner, found.first)
+        report = RedeliveryReport(found.total, len(open_ones), len(found.first) - len(open_ones), found.cursor)
+        return report if dry_run else await self._scheduled(wanted, open_ones, report)
+
+    async def _open(self, owner: Owner, found: Sequence[Repeatable]) -> Sequence[Repeatable]:
+        names = {one.delivery_id: endpoint_id(owner, one.url) for one in found}
+        disabled = await self._endpoints.disabled_among(set(names.values()))
+        return [one for one in found if names[one.delivery_id] not in disabled]
+
+    async def _scheduled(
+        self, wanted: Redelivery, deliveries: Sequence[Repeatable], planned: RedeliveryReport
+    ) -> RedeliveryReport:
+        done: DeliveryId | None = wanted.after
+        for begun in range(0, len(deliveries), AT_ONCE):
+            some = deliveries[begun : begun + AT_ONCE]
+            records = [self._record(wanted, one, begun + place) for place, one in enumerate(some)]
+            try:
+                await asyncio.gather(*(self._appends.append(WEBHOOKS_RETRY[0], record) for record in records))
+            except DependencyAway as away:
+                if not begun:
+                    raise
+                stopped = f"{away.part} is away"
+                return RedeliveryReport(planned.matching, begun, planned.disabled, done, stopped)
+            done = some[-1].delivery_id
+        return planned
+
+    def _record(self, wanted: Redelivery, one: Repeatable, place: int) -> Encoded:
+        due = DeliveryDue(request_id=one.request_id, owner=wanted.owner, delivery_id=one.delivery_id, attempt=0)
+        now = self._now()
+        not_before = now + WEBHOOKS_RETRY[0].delay + timedelta(seconds=place / PER_SECOND)
+        encoded = encode(due, source=self._source, now=now)
+        marks = {REDELIVER: ",".join(sorted(wanted.states)), NOT_BEFORE: rfc3339(not_before)}
+        headers = encoded.headers + tuple((name, value.encode()) for name, value in marks.items())
+        return Encoded(encoded.key, encoded.value, headers)
