@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGES = 3_000
+IMAGES = 5_000
 CHUNK_SIZE = 50
 SECONDS = 400
 
