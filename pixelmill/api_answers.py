@@ -178,3 +178,21 @@ class Delivery(Part):
 
 class Deliveries(Part):
     items: tuple[Delivery, ...]
+
+
+class WebhookSecret(Part):
+    """A secret that signs, without what it is; `expires_at` is null when nothing was made after it."""
+
+    secret_id: str
+    created_at: str
+    expires_at: str | None = None
+
+
+class NewWebhookSecret(WebhookSecret):
+    """A secret that was made just now; `secret` is told this once."""
+
+    secret: str
+
+
+class WebhookSecrets(Part):
+    items: tuple[WebhookSecret, ...]

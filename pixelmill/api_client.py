@@ -21,10 +21,12 @@ from pixelmill.api_answers import (
     Image,
     Images,
     ListedRequest,
+    NewWebhookSecret,
     Part,
     Requests,
     State,
     Status,
+    WebhookSecrets,
 )
 from pixelmill.api_refusals import Refused, parsed, problem_of, reaching
 from pixelmill.server_addresses import Servers
@@ -149,10 +151,7 @@ class ApiClient:
 
     def delete(self, request_id: str) -> None:
         """Delete a request that has ended."""
-        with reaching(self._servers.ingest):
-            answer = self._http.delete(self._steered(request_id))
-        if not answer.is_success:
-            raise Refused(problem_of(answer))
+        self._delete(self._steered(request_id))
 
     def pictured(self, request_id: str) -> Iterator[tuple[Image, ...]]:
         """The images of a request that succeeded, page by page."""
@@ -172,6 +171,19 @@ class ApiClient:
         with reaching(self._servers.notifier):
             address = f"{self._servers.notifier}/v1/deliveries/{quote(delivery_id, safe='')}/redeliver"
             return parsed(self._http.post(address), Delivery)
+
+    def make_webhook_secret(self, *, overlap_seconds: int | None) -> NewWebhookSecret:
+        """A new secret; what it is stands in this answer alone."""
+        order = {} if overlap_seconds is None else {"overlap_seconds": overlap_seconds}
+        with reaching(self._servers.notifier):
+            return parsed(self._http.post(self._webhook_secrets(), json=order), NewWebhookSecret)
+
+    def webhook_secrets(self) -> WebhookSecrets:
+        return self._get(self._webhook_secrets(), WebhookSecrets)
+
+    def end_webhook_secret(self, secret_id: str) -> None:
+        """Have a secret sign nothing from now on."""
+        self._delete(f"{self._webhook_secrets()}/{quote(secret_id, safe='')}")
 
     def save_csv(self, request_id: str, name: str, into: IO[bytes]) -> None:
         """Write `output.csv` or `failures.csv` of a request that has ended."""
@@ -203,6 +215,15 @@ class ApiClient:
 
     def _steered(self, request_id: str) -> str:
         return f"{self._servers.ingest}/v1/requests/{quote(request_id, safe='')}"
+
+    def _webhook_secrets(self) -> str:
+        return f"{self._servers.notifier}/v1/webhook-secrets"
+
+    def _delete(self, address: str) -> None:
+        with reaching(address):
+            answer = self._http.delete(address)
+        if not answer.is_success:
+            raise Refused(problem_of(answer))
 
     def _get(self, address: str, kind: type[P], parameters: Mapping[str, str] | None = None) -> P:
         with reaching(address):

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import httpx2
 
 from pixelmill.api_client import CONNECT_SECONDS, LARGEST_PAGE, VALIDATION_SECONDS, ApiClient
-from pixelmill.api_refusals import Refused, parsed, problem_of, reaching
+from pixelmill.api_refusals import parsed, reaching
 from pixelmill.dead_letter_answers import DeadLetter, DeadLetters, Replayed
 from pixelmill.key_answers import ApiKeys, NewApiKey
 
@@ -28,10 +28,7 @@ class OperatorClient(ApiClient):
 
     def revoke_key(self, key_id: str) -> None:
         """Make an API key worth nothing."""
-        with reaching(self._servers.ingest):
-            answer = self._http.delete(f"{self._keys()}/{quote(key_id, safe='')}")
-        if not answer.is_success:
-            raise Refused(problem_of(answer))
+        self._delete(f"{self._keys()}/{quote(key_id, safe='')}")
 
     def lets_everyone_in(self) -> bool:
         """Whether the server answers callers without any key: its authentication is off."""

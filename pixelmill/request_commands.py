@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pixelmill import dead_letter_commands, key_commands
+from pixelmill import dead_letter_commands, key_commands, webhook_secret_commands
 from pixelmill.api_answers import Part, State
 from pixelmill.api_client import Wanted
 from pixelmill.command_options import AsJson, RequestName, Watch
@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     for command in (status, download, cancel, retry, delete, deliveries, redeliver):
         app.command()(command)
     dead_letter_commands.register(app)
+    webhook_secret_commands.register(app)
     key_commands.register(app)
 
 
