@@ -39,7 +39,7 @@ def modules_with_problems() -> Iterator[ast.Module]:
 def looked_up(tree: ast.Module) -> set[int]:
     """Names of headers and the like: what is read with `.get("...")`, and the entries of dictionaries."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
-    read = [id(argument) for call in calls if call.func.attr == "get" for argument in call.args]  # type: ignore[attr-defined]  # filtered above
+    read = [id(argument) for call in calls if call.func.attr in {"get", "getlist"} for argument in call.args]  # type: ignore[attr-defined]  # filtered above
     tables = [node for node in ast.walk(tree) if isinstance(node, ast.Dict)]
     return {*read, *(id(entry) for table in tables for entry in (*table.keys, *table.values))}
 

@@ -36,8 +36,11 @@ class RedeliveryOrder(BaseModel):
     since: AwareDatetime = Field(description="Webhooks that were owed at this time or later.")
     until: AwareDatetime = Field(description="And before this time.")
     request_id: UUID | None = Field(default=None, description="Only webhooks of this request.")
-    states: set[EndState] = Field(
-        default={"failed"}, min_length=1, description="Webhooks that stand so; `delivered` ones are sent again too."
+    states: list[EndState] = Field(
+        default=["failed"],
+        min_length=1,
+        max_length=2,
+        description="Webhooks that stand so; `delivered` ones are sent again too.",
     )
     dry_run: bool = Field(default=False, description="Only say what would be done.")
     limit: int = Field(default=MOST_AT_ONCE, ge=1, le=MOST_AT_ONCE, description="Webhooks at most, the oldest first.")
@@ -54,7 +57,7 @@ class RedeliveryOrder(BaseModel):
             owner=owner,
             since=self.since,
             until=self.until,
-            states=self.states,
+            states=set(self.states),
             request_id=None if self.request_id is None else RequestId(str(self.request_id)),
             after=None if self.cursor is None else DeliveryId(str(self.cursor)),
             limit=self.limit,
