@@ -50,7 +50,7 @@ def _operations(probes: Mapping[str, Probe], operators: Operators) -> APIRouter:
         """The process is alive."""
         return "ok\n"
 
-    @router.get("/readyz")
+    @router.get("/readyz", responses={503: {"description": "Not ready.", "content": {"application/json": {}}}})
     async def readyz(request: Request) -> Response:
         """Every part that the process needs answers; 503 and the parts that do not, otherwise."""
         # Why a part is away only operators are told: addresses of ours may stand in it.
@@ -61,7 +61,12 @@ def _operations(probes: Mapping[str, Probe], operators: Operators) -> APIRouter:
         parts = dict(zip(probes, shown, strict=True))
         return JSONResponse({"ready": ready, "parts": parts}, 200 if ready else 503)
 
-    @router.get("/metrics", dependencies=[Depends(operators.admit)], responses=problem_answers(OPERATORS_ONLY))
+    @router.get(
+        "/metrics",
+        dependencies=[Depends(operators.admit)],
+        response_class=PlainTextResponse,
+        responses=problem_answers(OPERATORS_ONLY),
+    )
     async def metrics() -> Response:
         """Metrics in Prometheus' text format."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

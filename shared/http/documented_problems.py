@@ -36,6 +36,9 @@ _EVERYWHERE: Final[Mapping[int, tuple[str, str]]] = {
     503: ("part-away", "A part of the service is away for now; nothing was changed."),
 }
 
+UNREADABLE_BODY: Final = {400: ("bad-request", "The body is no JSON in UTF-8.")}
+"""What every route with a JSON body may answer."""
+
 
 def problem_answers(problems: Mapping[int, tuple[str, str]]) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route. `problems` gives kind and description by status; 503 and others always exist."""

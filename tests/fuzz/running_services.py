@@ -5,9 +5,10 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
@@ -54,7 +55,7 @@ def running_services(stack: StackForTests, auth: str) -> Iterator[Services]:
     processes = [_start(name, port, environment) for name, port in ports.items()]
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     try:
-        asyncio.run(_ready(urls))
+        asyncio.run(_ready(urls, processes))
         yield _services(urls, auth)
     finally:
         for process in processes:
@@ -74,6 +75,7 @@ def _environment(stack: StackForTests, auth: str) -> dict[str, str]:
         "S3_BUCKET_IMAGES": BUCKETS[1],
         "URL_SIGNING_KEY": "a key for tests only",
         "WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "WEBHOOK_SECRETS_KEY": "a key for tests only, 32 characters or more",
         "AUTH": auth,
         "OPERATOR_KEY": OPERATOR_KEY,
         "LOG_LEVEL": "ERROR",
@@ -96,16 +98,17 @@ def _start(name: str, port: int, environment: Mapping[str, str]) -> subprocess.P
     return subprocess.Popen(command, env={**environment, "HTTP_PORT": str(port)})
 
 
-async def _ready(urls: Mapping[str, str]) -> None:
+async def _ready(urls: Mapping[str, str], processes: Sequence[subprocess.Popen[bytes]]) -> None:
     async with httpx2.AsyncClient(trust_env=False) as client:
 
         async def is_ready(url: str) -> bool:
+            assert all(process.poll() is None for process in processes), "a service has ended"
             with contextlib.suppress(httpx2.TransportError):
                 return (await client.get(f"{url}/readyz")).status_code == 200
             return False
 
         for name, url in urls.items():
-            await until(lambda url=url: is_ready(url), seconds=READY_SECONDS, what=f"{name} is ready")  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            await until(partial(is_ready, url), seconds=READY_SECONDS, what=f"{name} is ready")
 
 
 def _services(urls: Mapping[str, str], auth: str) -> Services:

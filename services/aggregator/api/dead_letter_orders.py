@@ -59,10 +59,11 @@ class ReplayOrderBody(BaseModel):
     code: Code | None = Field(default=None, description="Letters with this error code.")
     request_id: UUID | None = Field(default=None, description="Letters of this request.")
     kind: DeadLetterKind | None = Field(default=None, description="With `code` or `request_id`: only of this kind.")
-    dry_run: bool = Field(default=False, description="Only say what would be done.")
-    again: bool = Field(default=False, description="With `ids`: also letters that were replayed before.")
+    dry_run: bool = Field(default=False, strict=True, description="Only say what would be done.")
+    again: bool = Field(default=False, strict=True, description="With `ids`: also letters that were replayed before.")
     limit: int = Field(
         default=MOST_LETTERS,
+        strict=True,
         ge=1,
         le=MOST_LETTERS,
         description="With `code` or `request_id`: letters at most, the oldest first.",

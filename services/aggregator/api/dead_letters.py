@@ -20,7 +20,7 @@ from services.aggregator.domain.dead_letter_list import LetterPlace, Wanted, cur
 from services.aggregator.domain.dead_letter_replay import ReplayOrder, ReplayReport
 from services.aggregator.replay_dead_letters import ReplayRunning
 from shared.http.callers import OPERATORS_ONLY, Operators
-from shared.http.documented_problems import problem_answers
+from shared.http.documented_problems import UNREADABLE_BODY, problem_answers
 from shared.http.problems import Problem
 
 RETRY_AFTER_SECONDS: Final = 5
@@ -61,7 +61,11 @@ def dead_letters_router(letters: LetterPages, replay: Replaying, *, operators: O
             next_cursor=cursor_after(page, wanted.limit),
         )
 
-    @router.get("/{letter}", summary="Show a dead letter", responses=problem_answers({**OPERATORS_ONLY, **_UNKNOWN}))
+    @router.get(
+        "/{letter}",
+        summary="Show a dead letter",
+        responses=problem_answers({**OPERATORS_ONLY, **_UNKNOWN, **INVALID_PARAMETERS}),
+    )
     async def shown(
         response: Response,
         letter: Annotated[str, Path(max_length=LONGEST_ID, description="The letter's `id`, as the list gives it.")],
@@ -73,7 +77,7 @@ def dead_letters_router(letters: LetterPages, replay: Replaying, *, operators: O
     @router.post(
         "/replay",
         summary="Replay dead letters",
-        responses=problem_answers({**OPERATORS_ONLY, **_RUNNING, **INVALID_PARAMETERS}),
+        responses=problem_answers({**OPERATORS_ONLY, **UNREADABLE_BODY, **_RUNNING, **INVALID_PARAMETERS}),
     )
     async def replayed(body: ReplayOrderBody) -> ReplayAnswer:
         """An image becomes a retry request, once for its request; a delivery is delivered again; an undecodable record

@@ -1,10 +1,9 @@
 """`GET /v1/requests` and `GET /v1/requests/{id}`: how far requests are."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.aggregator.api.parameters import INVALID_PARAMETERS, invalid_parameter
 from services.aggregator.api.status_answer import RequestList, RequestStatus
@@ -13,20 +12,11 @@ from services.aggregator.domain.request_list import ListQuery, NotACursor, Place
 from services.aggregator.domain.status import VisibleState
 from shared.http.callers import OWNERS_ONLY, UNKNOWN_REQUEST, Callers, known_form
 from shared.http.documented_problems import problem_answers
+from shared.http.moments import Moment
 from shared.ids import Owner, RequestId
 
 DEFAULT_PAGE = 50
 LARGEST_PAGE = 500
-
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("the moment is out of range") from None
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class RequestFilter(BaseModel):

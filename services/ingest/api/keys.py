@@ -11,7 +11,7 @@ from services.ingest.made_keys import MadeKey, MadeKeys
 from shared.api_keys import KeyId
 from shared.events import Timestamp
 from shared.http.callers import OPERATORS_ONLY, Operators
-from shared.http.documented_problems import problem_answers
+from shared.http.documented_problems import UNREADABLE_BODY, problem_answers
 from shared.http.problems import Problem
 from shared.ids import Owner
 
@@ -47,6 +47,14 @@ class KeyOrder(BaseModel):
     owner: OwnerName
     name: KeyName
     quotas: Quotas = Field(default=Quotas(), description="Where the key's quotas differ from the server's.")
+
+
+class KeyFilter(BaseModel):
+    """Which keys are listed. Another parameter is refused, so that a misspelt one is noticed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    owner: OwnerName | None = Field(default=None, description="Only keys of this owner.")
 
 
 class KeyAnswer(BaseModel):
@@ -87,7 +95,7 @@ class KeyList(BaseModel):
 def keys_router(keys: MadeKeys, operators: Operators) -> APIRouter:
     router = APIRouter(prefix="/v1/keys", tags=["operations"], dependencies=[Depends(operators.admit)])
 
-    @router.post("", status_code=201, responses=problem_answers({**OPERATORS_ONLY, **_INVALID}))
+    @router.post("", status_code=201, responses=problem_answers({**OPERATORS_ONLY, **UNREADABLE_BODY, **_INVALID}))
     async def create_key(order: KeyOrder, response: Response) -> NewKeyAnswer:
         """Make an API key. It is shown this once."""
         response.headers.update(NO_STORE)
@@ -95,10 +103,10 @@ def keys_router(keys: MadeKeys, operators: Operators) -> APIRouter:
         return NewKeyAnswer.of(made, key=token.text)
 
     @router.get("", responses=problem_answers({**OPERATORS_ONLY, **_INVALID}))
-    async def list_keys(response: Response, owner: Annotated[OwnerName | None, Query()] = None) -> KeyList:
+    async def list_keys(response: Response, wanted: Annotated[KeyFilter, Query()]) -> KeyList:
         """List API keys, revoked ones too, without what they are."""
         response.headers.update(NO_STORE)
-        listed = await keys.listed(None if owner is None else Owner(owner))
+        listed = await keys.listed(None if wanted.owner is None else Owner(wanted.owner))
         return KeyList(items=[KeyAnswer.of(made) for made in listed])
 
     @router.delete(

@@ -4,17 +4,18 @@ from typing import Annotated, Final, Literal, Protocol, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.notifier.domain.delivery import DeliveryId
 from services.notifier.domain.redelivery import MOST_AT_ONCE, Redelivery, RedeliveryReport
 from shared.http.callers import OWNERS_ONLY, Callers
-from shared.http.documented_problems import problem_answers
+from shared.http.documented_problems import UNREADABLE_BODY, problem_answers
+from shared.http.moments import Moment
 from shared.ids import Owner, RequestId
 
 EndState = Literal["failed", "delivered"]
 
-_INVALID: Final = {422: ("invalid-parameters", "The body is not valid.")}
+_INVALID: Final = {**UNREADABLE_BODY, 422: ("invalid-parameters", "The body is not valid.")}
 
 
 class Redeliveries(Protocol):
@@ -33,8 +34,8 @@ class RedeliveryOrder(BaseModel):
         },
     )
 
-    since: AwareDatetime = Field(description="Webhooks that were owed at this time or later.")
-    until: AwareDatetime = Field(description="And before this time.")
+    since: Moment = Field(description="Webhooks that were owed at this time or later.")
+    until: Moment = Field(description="And before this time.")
     request_id: UUID | None = Field(default=None, description="Only webhooks of this request.")
     states: list[EndState] = Field(
         default=["failed"],
@@ -42,8 +43,10 @@ class RedeliveryOrder(BaseModel):
         max_length=2,
         description="Webhooks that stand so; `delivered` ones are sent again too.",
     )
-    dry_run: bool = Field(default=False, description="Only say what would be done.")
-    limit: int = Field(default=MOST_AT_ONCE, ge=1, le=MOST_AT_ONCE, description="Webhooks at most, the oldest first.")
+    dry_run: bool = Field(default=False, strict=True, description="Only say what would be done.")
+    limit: int = Field(
+        default=MOST_AT_ONCE, strict=True, ge=1, le=MOST_AT_ONCE, description="Webhooks at most, the oldest first."
+    )
     cursor: UUID | None = Field(default=None, description="`next_cursor` of the call before: go on after it.")
 
     @model_validator(mode="after")

@@ -18,14 +18,14 @@ from services.notifier.domain.webhook_secrets import (
 )
 from shared.events import Timestamp
 from shared.http.callers import OWNERS_ONLY, Callers
-from shared.http.documented_problems import problem_answers
+from shared.http.documented_problems import UNREADABLE_BODY, problem_answers
 from shared.http.problems import Problem
 from shared.ids import Owner
 
 _FRESH: Final = {"Cache-Control": "no-store"}
 _TOO_MANY: Final = {409: ("too-many-webhook-secrets", "As many secrets sign at once as may.")}
 _UNKNOWN: Final = {404: ("unknown-webhook-secret", "There is no secret with this id.")}
-_INVALID: Final = {422: ("invalid-parameters", "The body is not valid.")}
+_INVALID: Final = {**UNREADABLE_BODY, 422: ("invalid-parameters", "The body is not valid.")}
 
 
 class Secrets(Protocol):
@@ -57,6 +57,7 @@ class NewSecret(BaseModel):
 
     overlap_seconds: int = Field(
         default=DEFAULT_OVERLAP_SECONDS,
+        strict=True,
         ge=0,
         le=LONGEST_OVERLAP_SECONDS,
         description="How long the secrets before this one sign beside it; 0 ends them now.",

@@ -121,6 +121,8 @@ async def test_a_dry_run_and_the_replay_name_the_same_letters() -> None:
         {"code": "timeout", "again": True},
         {"code": "timeout", "limit": 1001},
         {"code": "timeout", "limit": 0},
+        {"code": "timeout", "limit": "5"},
+        {"code": "timeout", "dry_run": 0},
         {"code": "timeout", "cursor": "x"},
         {"code": "a\0b"},
         {"code": "timeout", "dryrun": True},

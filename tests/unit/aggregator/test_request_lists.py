@@ -91,6 +91,8 @@ async def test_filters_reach_the_query() -> None:
         {"since": "2026-01-01T00:00:00"},
         {"since": "0001-01-01T00:00:00+14:00"},
         {"until": "1e400"},
+        {"until": "0.5"},
+        {"since": "1772366400"},
         {"limit": "0"},
         {"limit": "501"},
         {"cursor": "nonsense"},

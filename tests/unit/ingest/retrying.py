@@ -70,11 +70,11 @@ class Retrying:
             self.rows.ended[REQUEST] = NOON
             self.assemble(outcomes)
         self.announcements = RecordedAnnouncements()
-        objects = S3Requests(self.store, BUCKET, images_bucket="images")
-        acceptance = Acceptance(self.rows, objects, self.announcements, timeout=TIMEOUT, now=lambda: LATER)
+        self.objects = S3Requests(self.store, BUCKET, images_bucket="images")
+        acceptance = Acceptance(self.rows, self.objects, self.announcements, timeout=TIMEOUT, now=lambda: LATER)
         self.new_ids = [RequestId(f"{number}1111111-2222-4333-8444-555555555555") for number in range(2, 9)]
         self.retry = RetryRequest(
-            self.rows, objects, acceptance, limits=limits, now=lambda: LATER, new_id=lambda: self.new_ids.pop(0)
+            self.rows, self.objects, acceptance, limits=limits, now=lambda: LATER, new_id=lambda: self.new_ids.pop(0)
         )
         self.on_retry_requested = OnRetryRequested(self.retry)
         self.app = service_app("ingest", {}, operators=ALL_OPERATORS, debug=False)

@@ -140,6 +140,12 @@ async def test_an_order_that_is_not_valid_makes_no_key(order: dict[str, Any]) ->
     assert not api.rows.rows
 
 
+@pytest.mark.parametrize("query", [{"owner": "Shop"}, {"owner": ""}, {"owner": "a\0"}, {"owners": "shop"}], ids=str)
+async def test_a_list_of_what_makes_no_sense_is_refused(query: dict[str, str]) -> None:
+    answer = await Api().ask("GET", params=query)
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:pixelmill:problem:invalid-parameters")
+
+
 @pytest.mark.parametrize(("headers", "status"), [({}, 401), (bearer(new_token()), 403)], ids=["nobody", "owner"])
 @pytest.mark.parametrize(("method", "path"), [("POST", ""), ("GET", ""), ("DELETE", "/0123456789abcdef")])
 async def test_others_than_operators_are_not_let_in(
