@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 from aiohttp import web
 
-from shared.errors import Transient
+from shared.errors import DependencyAway, Transient
 from shared.safe_http.lookup import SystemLookup
 from tests.unit.safe_http.outcomes import fetched, refused
 from tests.unit.safe_http.outside import SHOP_ADDRESS, outside
@@ -88,6 +88,48 @@ async def test_a_thread_keeps_its_place_until_it_ends_and_then_gives_it_back(nam
         await until(lambda: names.at_once == 0, seconds=5, what="the end of the threads")
         for host in ("shop.example", "n4.evil.slow", "other.slow"):
             await fetched(made, f"http://{host}/")
+
+
+async def test_who_waits_for_a_place_that_others_hold_has_made_no_attempt(names: HangingNames) -> None:
+    lookup = SystemLookup(names, seconds=SOON, at_once=1)
+    async with outside(picture, lookup) as (made, _):
+        hanging = await refused(made, "http://evil.slow/")
+        waiting = await refused(made, "http://shop.example/")
+    assert isinstance(hanging, Transient)
+    assert isinstance(waiting, Transient)
+    assert (hanging.code, hanging.defers) == ("dns_error", False)
+    assert (waiting.code, waiting.defers) == ("dns_error", True)
+
+
+@pytest.mark.parametrize(
+    ("host", "neighbour", "is_held_up"),
+    [("a.evil.slow", "b.evil.slow", True), ("evil.co.uk", "shop.co.uk", False), ("a.shop.co.uk", "shop.co.uk", True)],
+)
+async def test_a_site_is_what_one_owner_has(host: str, neighbour: str, is_held_up: bool) -> None:
+    held = threading.Event()
+
+    def ask(name: str, _port: int) -> Sequence[str]:
+        if name == host:
+            held.wait()
+        return [SHOP_ADDRESS]
+
+    lookup = SystemLookup(ask, seconds=SOON, per_site=1)
+    with pytest.raises(OSError, match="does not answer"):
+        await lookup(host, 80)
+    answered = await asyncio.gather(lookup(neighbour, 80), return_exceptions=True)
+    held.set()
+    assert isinstance(answered[0], Transient) is is_held_up
+
+
+async def test_without_threads_the_fault_is_this_machines_and_the_places_are_free_again() -> None:
+    limit = threading.stack_size(2**40)
+    try:
+        lookup = SystemLookup(lambda _host, _port: [SHOP_ADDRESS], at_once=1)
+        with pytest.raises(DependencyAway):
+            await lookup("shop.example", 80)
+    finally:
+        threading.stack_size(limit)
+    assert await lookup("shop.example", 80) == [SHOP_ADDRESS]
 
 
 async def test_an_answer_that_nobody_waits_for_any_more_harms_nothing(names: HangingNames) -> None:
