@@ -9,7 +9,6 @@ from shared.ids import Owner, RequestId
 from shared.object_keys import request_object
 from shared.recipes import Recipe
 
-
 # ASCII means the same bytes in all of these but the last, so delimiters, quotes and line endings do too. The last is
 # known by its byte order mark.
 Encoding = Literal[

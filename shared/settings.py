@@ -7,9 +7,10 @@ field names in capitals.
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.api_keys.tokens import operator_digest
 from shared.topics import Partitioning
 
 
@@ -88,8 +89,16 @@ class AuthSettings(BaseSettings):
     operator_key: SecretStr | None = Field(
         default=None,
         min_length=32,
-        description="Key of operators: for API keys, dead letters and metrics (32 characters at least; none: nobody)",
+        description="Key of operators, for API keys, dead letters and metrics: 32 characters at least, or `sha256:` and"
+        " its digest in hexadecimal (none: nobody is one)",
     )
+
+    @field_validator("operator_key")
+    @classmethod
+    def _has_a_digest(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            operator_digest(key.get_secret_value())
+        return key
 
 
 class PublicUrlSettings(BaseSettings):

@@ -9,12 +9,14 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OWNER_ONLY = 0o600
 WEBHOOK_BYTES = 32
 PASSWORD_BYTES = 24
+DIGEST_OF = "_SHA256"
 
 
 def password() -> str:
@@ -40,12 +42,17 @@ SECRETS: Mapping[str, Callable[[], str]] = {
 
 
 def filled(example: str, makers: Mapping[str, Callable[[], str]] = SECRETS) -> str:
-    """Return the text of `.env.example` with a new value for each secret that is empty in it."""
+    """Return the text of `.env.example` with a new value for each secret that is empty in it, and for its digest."""
     lines = []
+    known: dict[str, str] = {}
     for line in example.splitlines():
         name, sign, value = line.partition("=")
-        maker = makers.get(name)
-        lines.append(f"{name}={maker()}" if sign and not value and maker is not None else line)
+        if sign and not value and name in makers:
+            value = makers[name]()
+        elif sign and not value and name.endswith(DIGEST_OF):
+            value = "sha256:" + sha256(known[name.removesuffix(DIGEST_OF)].encode()).hexdigest()
+        known[name] = value
+        lines.append(f"{name}{sign}{value}")
     return "\n".join(lines) + "\n"
 
 

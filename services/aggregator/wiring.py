@@ -40,7 +40,7 @@ from services.aggregator.request_end import RequestEnd
 from services.aggregator.request_images import RequestImages
 from services.aggregator.settings import AggregatorSettings
 from services.aggregator.watchdog_wiring import watchdog
-from shared.api_keys import PostgresKeys
+from shared.api_keys.postgres_keys import PostgresKeys
 from shared.events import (
     CancelRequested,
     ChunkCompleted,

@@ -34,7 +34,8 @@ from services.ingest.settings import IngestSettings
 from services.ingest.submit_csv import SubmitCsv, Terms
 from services.ingest.sweeper import Sweeper
 from services.ingest.url_judge import url_judge
-from shared.api_keys import PostgresKeys, new_token
+from shared.api_keys import new_token
+from shared.api_keys.postgres_keys import PostgresKeys
 from shared.events import ChunkAdvanced, ChunkCompleted, RequestAccepted, RequestCompleted, RetryRequested
 from shared.http.app import Probe, service_app
 from shared.http.callers import Callers, Operators

@@ -12,7 +12,7 @@ from services.notifier.courier import Courier
 from services.notifier.records import Records
 from services.notifier.settings import NotifierSettings
 from services.notifier.wiring import SERVICE, SOURCE, consumer, handlers, routers
-from shared.api_keys import PostgresKeys
+from shared.api_keys.postgres_keys import PostgresKeys
 from shared.http.app import Probe, service_app
 from shared.http.callers import Callers, Operators
 from shared.kafka.connection import KafkaConnection

@@ -15,6 +15,8 @@ from shared.ids import Owner
 KeyId = NewType("KeyId", str)
 """Names a key in lists and logs; whoever knows it can do nothing with it."""
 
+DIGEST_PREFIX: Final = "sha256:"
+
 _ID_BYTES: Final = 8
 _SECRET_BYTES: Final = 32
 _TOKEN: Final = re.compile(rf"pmk_([0-9a-f]{{{2 * _ID_BYTES}}})_[0-9a-f]{{{2 * _SECRET_BYTES}}}")
@@ -62,6 +64,15 @@ def digest_of(text: str) -> bytes:
     return sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def is_same(one: str, other: str) -> bool:
-    """Compare two secrets; takes the same time whatever differs, and says nothing of their lengths."""
-    return hmac.compare_digest(digest_of(one), digest_of(other))
+def operator_digest(key: str) -> bytes:
+    """The digest of the operator's key, given the key itself or `sha256:` and its digest in hexadecimal.
+
+    A process that is given the digest can tell an operator, and can be none. Raises `ValueError`.
+    """
+    given = key.removeprefix(DIGEST_PREFIX)
+    if given == key:
+        return digest_of(key)
+    digest = bytes.fromhex(given)
+    if len(digest) != sha256().digest_size:
+        raise ValueError(f"{DIGEST_PREFIX} wants the {sha256().digest_size} bytes of a SHA-256, in hexadecimal")
+    return digest

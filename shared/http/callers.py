@@ -1,5 +1,6 @@
 """Who calls, and what they may be told: shared by every service."""
 
+import hmac
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -8,7 +9,7 @@ from typing import Annotated, Final, Literal, Protocol
 from fastapi import Depends, Path
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from shared.api_keys import KeyId, StoredKey, Token, is_same
+from shared.api_keys import KeyId, StoredKey, Token, digest_of, operator_digest
 from shared.http.problems import Problem
 from shared.ids import LOCAL_OWNER, Owner, RequestId
 from shared.settings import AuthSettings
@@ -49,11 +50,14 @@ class ApiKeys(Protocol):
 
 
 class Operators:
-    """Lets operators in: whoever holds the operator's key, or everyone when authentication is off."""
+    """Lets operators in: whoever holds the operator's key, or everyone when authentication is off.
+
+    The key may be given as `operator_digest` takes it.
+    """
 
     def __init__(self, auth: Auth, operator_key: str | None) -> None:
         self.auth = auth
-        self._operator_key = operator_key
+        self._digest = None if operator_key is None else operator_digest(operator_key)
 
     @classmethod
     def of(cls, settings: AuthSettings) -> "Operators":
@@ -64,7 +68,7 @@ class Operators:
         """A dependency that refuses others with a problem: 401, or 403 when they show an API key."""
         if self.lets_in(credentials):
             return
-        if self._operator_key is None:
+        if self._digest is None:
             raise _operator_key_required(401, "This server has no operator's key. Set OPERATOR_KEY, and send it.")
         if credentials is not None and Token.parse(credentials.credentials) is not None:
             raise _operator_key_required(403, "This is for operators: send the operator's key, not an API key.")
@@ -76,9 +80,9 @@ class Operators:
 
     def knows(self, credentials: HTTPAuthorizationCredentials | None) -> bool:
         """Whether these are the operator's."""
-        if credentials is None or self._operator_key is None:
+        if credentials is None or self._digest is None:
             return False
-        return is_same(credentials.credentials, self._operator_key)
+        return hmac.compare_digest(digest_of(credentials.credentials), self._digest)
 
 
 class Callers:

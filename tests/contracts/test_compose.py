@@ -19,7 +19,7 @@ SERVICES_LOCK = (ROOT / "requirements-services.lock").read_text("utf-8")
 ENV_EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
 
 SECRETS = ("POSTGRES_PASSWORD", "S3_ROOT_PASSWORD", "S3_SECRET_KEY", "S3_IMAGES_SECRET_KEY", "URL_SIGNING_KEY",
-           "WEBHOOK_SECRET", "WEBHOOK_SECRETS_KEY", "OPERATOR_KEY")  # fmt: skip
+           "WEBHOOK_SECRET", "WEBHOOK_SECRETS_KEY", "OPERATOR_KEY", "OPERATOR_KEY_SHA256")  # fmt: skip
 SERVICE_OF = {
     "ingest": "ingest",
     "processor": "processor",

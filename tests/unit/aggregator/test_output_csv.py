@@ -26,15 +26,18 @@ def table(failed_slots: FailedSlots = "keep_url", *names: str, columns: tuple[st
     return OutputTable(columns, renditions=names or ("compressed",), failed_slots=failed_slots)
 
 
+@pytest.mark.checklist("A2", "A3")
 def test_a_failed_slot_keeps_its_place_and_its_url() -> None:
     row = table().row(["1", "Cup", "…"], [good(), bad(), good()])
     assert row == ["1", "Cup", "…", "https://p/1,http://a/2%2Cx.jpg,https://p/1", "succeeded,http_404,succeeded"]
 
 
+@pytest.mark.checklist("A3")
 def test_a_failed_slot_may_stay_empty() -> None:
     assert table("empty").row(["1", "Cup", "…"], [good(), bad(), good()])[3] == "https://p/1,,https://p/1"
 
 
+@pytest.mark.checklist("A3")
 def test_a_slot_that_was_not_attempted_says_why() -> None:
     assert table().row(["1", "Cup", "…"], [Slot("http://a/1", "not_attempted", "cancelled", {})])[4] == "cancelled"
 
@@ -119,6 +122,7 @@ def outcome(index: int, state: Outcome = "succeeded") -> ImageOutcome:
     return ImageOutcome(index, state, None if state == "succeeded" else "timeout", {"compressed": f"r/{index}/c.jpg"})
 
 
+@pytest.mark.checklist("A2")
 def test_rows_find_their_images_and_empty_lines_are_carried_through() -> None:
     records = [["a"], [], ["no images"], ["b", "x"]]
     images, outcomes = [image(0, 1), image(1, 1), image(2, 3)], [outcome(0), outcome(1, "failed"), outcome(2)]

@@ -6,6 +6,7 @@ import pytest
 
 from deploy.compose.make_env import ROOT, SECRETS, filled, main
 from services.notifier.domain.signature import WebhookSecret
+from shared.api_keys import operator_digest
 
 EXAMPLE = "# a comment = stays\nPOSTGRES_PASSWORD=\nWEBHOOK_SECRET=\nAUTH=off\nFETCH_ALLOW_NETWORKS=\n"
 
@@ -31,6 +32,11 @@ def test_two_files_share_no_secret() -> None:
 
 def test_the_webhook_secret_is_one_that_the_notifier_takes() -> None:
     WebhookSecret.parse(values(filled(EXAMPLE))["WEBHOOK_SECRET"])
+
+
+def test_the_digest_of_a_secret_is_that_of_the_secret_that_stands_before_it() -> None:
+    made = values(filled("OPERATOR_KEY=\nOPERATOR_KEY_SHA256=\n"))
+    assert operator_digest(made["OPERATOR_KEY_SHA256"]) == operator_digest(made["OPERATOR_KEY"])
 
 
 def test_a_secret_that_was_chosen_stays() -> None:

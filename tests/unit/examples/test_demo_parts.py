@@ -17,7 +17,7 @@ ORIENTATION = 0x0112
 
 
 def signed(body: bytes, *, timestamp: int) -> dict[str, str]:
-    return dict(signed_headers(WebhookSecret.parse(SECRET), message_id="d1", timestamp=timestamp, body=body))
+    return dict(signed_headers([WebhookSecret.parse(SECRET)], message_id="d1", timestamp=timestamp, body=body))
 
 
 def test_the_receiver_believes_what_the_notifier_signs() -> None:

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from fastapi import APIRouter, Depends
 
-from shared.api_keys import Token, new_token
+from shared.api_keys import Token, new_token, operator_digest
 from shared.http.app import service_app
 from shared.http.callers import Callers, Operators
 from tests.callers import ALL_OPERATORS, EVERYONE, KEYED_OPERATORS, OPERATOR, MemoryKeys, keyed
@@ -85,6 +85,12 @@ async def test_without_an_operators_key_nobody_is_an_operator() -> None:
     async with client_of(Callers(MemoryKeys(), Operators("required", None))) as client:
         for header in ({}, {"Authorization": "Bearer None"}, {"Authorization": "Bearer "}):
             assert (await client.get("/metrics", headers=header)).status_code == 401
+
+
+@pytest.mark.parametrize("key", ["sha256:", "sha256:" + 31 * "00", "sha256:" + 64 * "x"])
+def test_a_digest_that_is_none_is_refused(key: str) -> None:
+    with pytest.raises(ValueError, match="hexadecimal"):
+        operator_digest(key)
 
 
 async def test_with_authentication_off_everyone_is_local_and_an_operator() -> None:

@@ -4,12 +4,15 @@ from types import NoneType
 from typing import get_args
 
 import pytest
+from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import SecretStr
 
 from deploy.embedded.service_secrets import READERS, told_to
 from deploy.embedded.services import Scale, pixelmill_services
 from deploy.embedded.storage_identities import administrator, identities_file, keeper_of_pictures
 from deploy.settings_table import SERVICES
+from shared.http.callers import Operators
+from tests.callers import OPERATOR_KEY
 
 ALL = {
     **dict.fromkeys(READERS, "a secret"),
@@ -47,6 +50,19 @@ def test_a_processor_has_an_account_of_its_own_at_the_s3_server(service: str) ->
 
 def test_a_processor_has_the_account_of_all_where_there_is_no_other() -> None:
     assert told_to("processor", {"S3_ACCESS_KEY": "all"}) == {"S3_ACCESS_KEY": "all"}
+
+
+@pytest.mark.checklist("D5")
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_processor_can_tell_an_operator_and_be_none(service: str) -> None:
+    told = told_to(service, {"OPERATOR_KEY": OPERATOR_KEY})["OPERATOR_KEY"]
+    assert (told == OPERATOR_KEY) is (service != "processor")
+    operators = Operators("required", told)
+    assert operators.lets_in(HTTPAuthorizationCredentials(scheme="Bearer", credentials=OPERATOR_KEY))
+    assert operators.lets_in(HTTPAuthorizationCredentials(scheme="Bearer", credentials=told)) is (
+        service != "processor"
+    )
+    assert told_to(service, {"OPERATOR_KEY": told}) == {"OPERATOR_KEY": told}
 
 
 def test_each_process_is_known_by_its_service() -> None:
