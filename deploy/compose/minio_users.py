@@ -4,7 +4,6 @@ Safe to run twice; a changed secret key or policy takes effect at the next run.
 """
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,21 +14,8 @@ from minio.error import MinioException
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 
+from deploy.s3_policies import OBJECTS_ALONE, WHOLE_BUCKET, policy
 from shared.settings import S3Settings
-
-WHOLE_BUCKET = (
-    "s3:CreateBucket",
-    "s3:GetBucketLocation",
-    "s3:ListBucket",
-    "s3:GetObject",
-    "s3:PutObject",
-    "s3:DeleteObject",
-    "s3:AbortMultipartUpload",
-    "s3:ListMultipartUploadParts",
-    "s3:ListBucketMultipartUploads",
-)
-# No listing and no deletion. Reading is for copies within the bucket.
-OBJECTS_ALONE = ("s3:GetBucketLocation", "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
 
 
 class MinioUsersSettings(S3Settings):
@@ -42,15 +28,6 @@ class MinioUsersSettings(S3Settings):
     s3_root_password: SecretStr = Field(default=SecretStr(""), min_length=8)
     s3_images_access_key: str = Field(default="", min_length=3)
     s3_images_secret_key: SecretStr = Field(default=SecretStr(""), min_length=8)
-
-
-def policy(actions: Sequence[str], *buckets: str) -> dict[str, Any]:
-    """A policy that allows these actions on these buckets and on the objects in them."""
-    resources = [f"arn:aws:s3:::{bucket}{objects}" for bucket in buckets for objects in ("", "/*")]
-    return {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resources}],
-    }
 
 
 def administrator(settings: MinioUsersSettings) -> MinioAdmin:

@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-# No listing and no deletion. Reading is for copies within the bucket.
-OBJECTS_ALONE = ("s3:GetBucketLocation", "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
+from deploy.s3_policies import OBJECTS_ALONE, policy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +34,8 @@ def administrator(access_key: str, secret_key: str) -> Identity:
 
 def keeper_of_pictures(access_key: str, secret_key: str, *, bucket: str) -> Identity:
     """Processors: they store and read pictures, and can do nothing else."""
-    resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
-    statement = {"Effect": "Allow", "Action": list(OBJECTS_ALONE), "Resource": resources}
-    policy = {"Version": "2012-10-17", "Statement": [statement]}
-    return Identity(name="processor", access_key=access_key, secret_key=secret_key, policy=policy)
+    rights = policy(OBJECTS_ALONE, bucket)
+    return Identity(name="processor", access_key=access_key, secret_key=secret_key, policy=rights)
 
 
 def identities_file(identities: Iterable[Identity]) -> dict[str, object]:

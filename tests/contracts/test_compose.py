@@ -180,8 +180,8 @@ def test_a_secret_has_no_default_anywhere(name: str) -> None:
     assert f"\n{name}=\n" in ENV_EXAMPLE
 
 
-def test_the_example_lets_everyone_in_on_loopback_alone() -> None:
-    assert "\nAUTH=off\n" in ENV_EXAMPLE
+def test_the_example_asks_for_keys_and_listens_on_loopback() -> None:
+    assert "\nAUTH=required\n" in ENV_EXAMPLE
     assert "\nBIND_ADDRESS=127.0.0.1\n" in ENV_EXAMPLE
     assert default(CONTAINERS["ingest"]["environment"]["AUTH"]) == "required"
 

@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from deploy.compose.minio_users import OBJECTS_ALONE, WHOLE_BUCKET, MinioUsersSettings, policy
+from deploy.compose.minio_users import MinioUsersSettings
+from deploy.s3_policies import OBJECTS_ALONE, WHOLE_BUCKET, policy
 
 
 @pytest.mark.checklist("D5")
