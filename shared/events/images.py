@@ -72,8 +72,8 @@ class SourceFacts(Value):
 
     bytes: int = Field(ge=0, le=LARGEST_OBJECT_BYTES)
     format: Text
-    width: int = Field(ge=1)
-    height: int = Field(ge=1)
+    width: int = Field(ge=1, le=LARGEST_INTEGER)
+    height: int = Field(ge=1, le=LARGEST_INTEGER)
     sha256: Text
 
 
@@ -83,8 +83,8 @@ class StoredRendition(Value):
     name: Text
     key: Text
     format: Text
-    width: int = Field(ge=1)
-    height: int = Field(ge=1)
+    width: int = Field(ge=1, le=LARGEST_INTEGER)
+    height: int = Field(ge=1, le=LARGEST_INTEGER)
     bytes: int = Field(ge=1, le=LARGEST_OBJECT_BYTES)
     sha256: Text
 
