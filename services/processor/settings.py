@@ -35,6 +35,10 @@ class ProcessorSettings(AuthSettings, KafkaSettings, S3Settings, FetchSettings, 
         ge=512 * 1024**2,
         description="Address space of one codec process, in bytes; a picture that needs more fails",
     )
+    ld_library_path: str = Field(
+        default="",
+        description="Where the system finds libraries, if set: codec processes, which get no other, know it too",
+    )
     source_patience_seconds: int = Field(
         default=3600,
         ge=0,

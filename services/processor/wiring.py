@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol, TypeVar
 
 from fastapi import FastAPI
@@ -16,7 +17,9 @@ from services.processor.adapters.s3_images import S3Images
 from services.processor.adopting_records import AdoptingRecords
 from services.processor.another_try import AnotherTry
 from services.processor.careful import Careful
+from services.processor.closed_memory import close_memory
 from services.processor.codec.pool import CodecPool, PoolLimits
+from services.processor.codec.process import CodecProcess
 from services.processor.domain.host_policy import HostLimits, HostPolicy
 from services.processor.on_image_requested import Codec, OnImageRequested
 from services.processor.polite_sources import PoliteSources
@@ -57,7 +60,7 @@ async def codec_processes(settings: ProcessorSettings) -> AsyncIterator[OpenedCo
         cpu_seconds=settings.codec_timeout_seconds,
         memory_bytes=settings.codec_memory_bytes,
     )
-    pool = CodecPool(limits)
+    pool = CodecPool(limits, start=partial(CodecProcess, library_path=settings.ld_library_path))
     try:
         yield CodecProcesses(pool, max_pixels=settings.max_pixels)
     finally:
@@ -66,6 +69,7 @@ async def codec_processes(settings: ProcessorSettings) -> AsyncIterator[OpenedCo
 
 async def run(settings: ProcessorSettings, _roles: frozenset[str], stop: asyncio.Event) -> None:
     """Consume image requests, compress the pictures and answer HTTP until stopped."""
+    close_memory()
     await run_with(codec_processes, settings, stop)
 
 

@@ -9,9 +9,11 @@ import os
 import resource
 import struct
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
+
+import PIL
 
 _PR_SET_NO_NEW_PRIVS: Final = 38
 
@@ -23,18 +25,28 @@ _ONLY_VERSION: Final = 1
 _PATH_BENEATH: Final = 1
 _READ_FILE: Final = 1 << 2
 _READ_FOLDER: Final = 1 << 3
-# What each version of Landlock added: rights on files, on the network, and over other processes.
-_FILE_RIGHTS: Final = ((1, 13), (2, 14), (3, 15), (5, 16))
-_NETWORK_RIGHTS: Final = (4, 0b11)
-_SCOPES: Final = (6, 0b11)
+# What each version of Landlock can take away, as bits: rights on files, on the network, and over other processes. Each
+# kind is a field of its own in the kernel's structure; a version that knows none of a kind takes no field for it.
+_RIGHTS: Final[Mapping[int, tuple[int, ...]]] = {
+    1: (0x1FFF,),
+    2: (0x3FFF,),  # moving files between folders
+    3: (0x7FFF,),  # cutting files
+    4: (0x7FFF, 0x3),  # TCP: listening, connecting
+    5: (0xFFFF, 0x3),  # commands to devices
+    6: (0xFFFF, 0x3, 0x3),  # abstract sockets, signals
+}
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 MAX_FILES: Final = 256
 
 
-def confine(memory_bytes: int) -> None:
-    """Limit this process for the rest of its life. Kernels without Landlock give the rest."""
+def confine(memory_bytes: int) -> int:
+    """Limit this process for the rest of its life, and return the version of Landlock that does it.
+
+    0: there is none, or none that may be used; then files, network and other processes are as near as to the parent.
+    It holds for the calling thread and what that starts: there must be no other.
+    """
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     for limit, value in (
         (resource.RLIMIT_CORE, 0),
@@ -43,32 +55,40 @@ def confine(memory_bytes: int) -> None:
         (resource.RLIMIT_FSIZE, memory_bytes),
         (resource.RLIMIT_NOFILE, MAX_FILES),
     ):
-        resource.setrlimit(limit, (value, value))
-    version = _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ONLY_VERSION)
-    if version >= 1:
-        _restrict(version)
+        _lower(limit, value)
+    version = min(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ONLY_VERSION), max(_RIGHTS))
+    return version if version >= 1 and _is_restricted(version) else 0
 
 
-def _restrict(version: int) -> None:
+def start_nothing_more() -> None:
+    """No process and no thread can be started any more, unless this one is root's."""
+    _lower(resource.RLIMIT_NPROC, 0)
+
+
+def _lower(limit: int, value: int) -> None:
+    _, most = resource.getrlimit(limit)
+    lowered = value if most == resource.RLIM_INFINITY else min(value, most)
+    resource.setrlimit(limit, (lowered, lowered))
+
+
+def _is_restricted(version: int) -> bool:
     """Take away all files but Python's own, TCP, and the way to other processes, as far as this version can."""
-    files = max(bits for since, bits in _FILE_RIGHTS if version >= since)
-    network = _NETWORK_RIGHTS[1] if version >= _NETWORK_RIGHTS[0] else 0
-    scopes = _SCOPES[1] if version >= _SCOPES[0] else 0
-    handled = struct.pack("=QQQ", (1 << files) - 1, network, scopes)
-    ruleset = _call(_CREATE_RULESET, handled, ctypes.c_size_t(_size_in(version)), 0)
-    _allow_reading(ruleset, _folders_of_python())
-    _call(_RESTRICT_SELF, ruleset, 0)
-    os.close(ruleset)
-
-
-def _size_in(version: int) -> int:
-    """The kernel takes no bytes that it does not know."""
-    return 8 * (1 + (version >= _NETWORK_RIGHTS[0]) + (version >= _SCOPES[0]))
+    handled = struct.pack(f"={len(_RIGHTS[version])}Q", *_RIGHTS[version])
+    try:
+        ruleset = _call(_CREATE_RULESET, handled, ctypes.c_size_t(len(handled)), 0)
+        _allow_reading(ruleset, _folders_of_python())
+        _call(_RESTRICT_SELF, ruleset, 0)
+        os.close(ruleset)
+    # It is there, and something around us, such as a container's filter of calls, does not let us have it.
+    except OSError:
+        return False
+    return True
 
 
 def _folders_of_python() -> set[str]:
-    """The standard library and the installed packages, of which parts are loaded late."""
-    return {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    """The standard library, the installed packages and Pillow wherever it lies: parts of them are loaded late."""
+    installed = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return {*installed, *PIL.__path__}
 
 
 def _allow_reading(ruleset: int, folders: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from PIL import GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, Unidenti
 from PIL.Image import Transpose
 
 from services.processor.codec.colour import eight_bit, without_needless_alpha
-from services.processor.codec.job import SourceFormat, Unusable
+from services.processor.codec.job import MAX_SIDE, SourceFormat, Unusable
 from services.processor.codec.out_of_memory import as_memory_error
 from services.processor.codec.srgb import is_srgb, to_srgb, usable_profile
 
@@ -18,9 +18,10 @@ _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF")
 _SOURCE_FORMATS: Final = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "GIF": "gif"}
 _SIGNATURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
 
-MAX_SIDE: Final = 65_500
 _ORIENTATION_TAG: Final = 0x0112
 _UPRIGHT: Final = 1
+# None of these says that a picture is damaged: memory ran out, or Pillow does not reach its own files.
+_NO_DAMAGE: Final = (MemoryError, PermissionError, ImportError)
 _TURNS: Final = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -54,7 +55,7 @@ def decode(source: BinaryIO, *, max_pixels: int) -> Decoded:
     try:
         with as_memory_error():
             return _prepared(opened)
-    except MemoryError:
+    except _NO_DAMAGE:
         raise
     # A decoder that reads hostile bytes may raise anything; whatever it is, these bytes are the reason.
     except Exception as error:
@@ -72,7 +73,7 @@ def _opened(source: BinaryIO, max_pixels: int) -> Image.Image:
         raise (_corrupt() if _looks_supported(source) else _unsupported()) from error
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(max_pixels) from error
-    except MemoryError:
+    except _NO_DAMAGE:
         raise
     except Exception as error:
         raise _corrupt() from error
@@ -105,6 +106,8 @@ def _is_animated(image: Image.Image) -> bool:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, _UPRIGHT))
+    except _NO_DAMAGE:
+        raise
     # Broken metadata is no reason to refuse a picture: viewers show it as it is stored.
     except Exception:
         return _UPRIGHT

@@ -1,17 +1,22 @@
 """What a codec process is given and what it answers: small frozen values. The pictures lie in memory files."""
 
 from dataclasses import dataclass
-from typing import Literal, NewType
+from typing import Final, Literal, NewType
 
 SourceFormat = Literal["jpeg", "png", "webp", "gif"]
 Format = Literal["jpeg", "png", "webp"]
 Note = Literal["kept_original", "not_smaller"]
+Refusal = Literal["unsupported_format", "corrupt_image", "too_many_pixels", "codec_memory"]
+"""What a codec says of a picture, out of all image error codes."""
+
+MAX_SIDE: Final = 65_500
+"""Longest side of a picture that is decoded, in pixels."""
 
 
 class Unusable(Exception):
-    """This picture cannot be made into what is asked; `code` is one of the image error codes."""
+    """This picture cannot be made into what is asked; `code` says why."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: Refusal, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -74,9 +79,9 @@ class Compressed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The picture's own fault, with an image error code."""
+    """The picture's own fault."""
 
-    code: str
+    code: Refusal
     message: str
 
 

@@ -35,9 +35,9 @@ class MemoryFile:
             self.size += written
             rest = rest[written:]
 
-    def read(self) -> bytes:
-        """Return everything that is in it, whoever wrote it."""
-        return os.pread(self._descriptor, self.length, 0)
+    def read(self, limit: int | None = None) -> bytes:
+        """Return everything that is in it, or so many bytes of it, whoever wrote it."""
+        return os.pread(self._descriptor, self.length if limit is None else limit, 0)
 
     def close(self) -> None:
         os.close(self._descriptor)

@@ -4,6 +4,7 @@ Nothing that a codec process says is executed, as a pickle would be: a picture m
 """
 
 import json
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -11,11 +12,23 @@ from typing import Final
 
 from services.processor.codec.job import Answer, Descriptor, Failed, Job, Order, Task
 
-READY: Final = b"ready"
+_READY: Final = b"ready %d"
+_IS_READY: Final = re.compile(rb"ready (\d{1,3})")
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 MAX_DESCRIPTORS: Final = 64
-_MAX_ERROR: Final = 1000
+_MAX_ERROR: Final = 2000
+
+
+def ready(landlock: int) -> bytes:
+    """What a process says once, when it takes tasks: which version of Landlock it is confined by, 0 for none."""
+    return _READY % landlock
+
+
+def landlock_of(said: bytes) -> int | None:
+    """Read what `ready` made; None when it is something else."""
+    match = _IS_READY.fullmatch(said)
+    return int(match[1]) if match else None
 
 
 def files_of(job: Job) -> list[Descriptor]:
@@ -40,12 +53,13 @@ def receive_task(channel: socket.socket) -> Task | None:
 def send_answer(channel: socket.socket, answer: Answer) -> None:
     """Say what became of a task, in one piece."""
     if isinstance(answer, Failed):
-        answer = replace(answer, error=answer.error[:_MAX_ERROR])
+        answer = replace(answer, error=answer.error[-_MAX_ERROR:])
     channel.send(json.dumps(asdict(answer)).encode())
 
 
 def _task(content: bytes, files: Sequence[Descriptor]) -> Task:
+    """Read a task; its descriptors were the sender's, so those that came along take their place."""
     fields = json.loads(content)
-    job = fields["job"]
-    orders = [Order(**{**order, "output": file}) for order, file in zip(job["orders"], files[1:], strict=True)]
-    return Task(Job(files[0], job["max_pixels"], tuple(orders), job["may_repack"]), fields["cpu_seconds"])
+    job, (source, *outputs) = fields["job"], files
+    orders = tuple(Order(**order | {"output": output}) for order, output in zip(job["orders"], outputs, strict=True))
+    return Task(Job(**job | {"source": source, "orders": orders}), fields["cpu_seconds"])

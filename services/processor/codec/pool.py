@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -47,7 +47,11 @@ class _Lost(Exception):
         self.message = message
 
 
-class _GaveUp(_Lost):
+class _Ended(_Lost):
+    """The process died; why, nobody knows."""
+
+
+class _GaveUp(_Ended):
     """The process ended itself, which no other picture and nobody outside can have caused."""
 
 
@@ -57,10 +61,14 @@ class CodecPool:
     A picture whose process died, or never answered, is tried once more while nothing else runs, in a new process: what
     harmed the first may have been someone else. Using up the processor time is the picture's own doing. A process that
     gives up may do so because of a library that repacks, on a picture that can be decoded: it is only encoded then.
+    So is a picture whose process dies while nothing else runs. Others keep their packing: the same job gives the same
+    bytes, whoever else is about.
     """
 
-    def __init__(self, limits: PoolLimits) -> None:
+    def __init__(self, limits: PoolLimits, *, start: Callable[[int], CodecProcess] = CodecProcess) -> None:
         self._limits = limits
+        self._start = start
+        self._has_told_of_its_box = False
         self._company = Company()
         self._places = asyncio.Semaphore(limits.processes)
         self._idle: list[CodecProcess] = []
@@ -70,7 +78,7 @@ class CodecPool:
         """Do one job. Raises `Permanent` with the picture's fault, `DependencyAway` when no process can be had."""
         try:
             async with self._company.together():
-                answer = await self._done_if_need_be_plainly(job)
+                answer = await self._done_if_need_be_plainly(job, after=_GaveUp)
         except _Lost:
             answer = await self._done_alone(job)
         if isinstance(answer, Refused):
@@ -97,14 +105,14 @@ class CodecPool:
             async with self._company.alone():
                 # Whoever stopped one process may have stopped them all.
                 self._end_idle()
-                return await self._done_if_need_be_plainly(job)
+                return await self._done_if_need_be_plainly(job, after=_Ended)
         except _Lost as lost:
             raise Permanent(lost.code, lost.message) from lost
 
-    async def _done_if_need_be_plainly(self, job: Job) -> Answer:
+    async def _done_if_need_be_plainly(self, job: Job, *, after: type[_Ended]) -> Answer:
         try:
             return await self._done(job)
-        except _GaveUp:
+        except after:
             return await self._done(replace(job, may_repack=False))
 
     async def _done(self, job: Job) -> Answer:
@@ -117,6 +125,8 @@ class CodecPool:
                 raise _Lost(*_TOO_LONG) from error
             except Died as died:
                 raise _ending_of(died) from died
+            except OSError as error:
+                raise DependencyAway(DEPENDENCY, f"a picture cannot be handed over ({error.strerror})") from error
 
     @asynccontextmanager
     async def _process(self) -> AsyncIterator[CodecProcess]:
@@ -137,12 +147,12 @@ class CodecPool:
     def _taken(self) -> CodecProcess:
         while self._idle:
             process = self._idle.pop()
-            if process.is_alive:
+            if process.is_fit():
                 return process
             CODEC_PROCESSES_LOST.labels("died").inc()
             self._end(process)
         try:
-            return CodecProcess(self._limits.memory_bytes)
+            return self._start(self._limits.memory_bytes)
         except OSError as error:
             raise DependencyAway(DEPENDENCY, f"no process can be started ({error.strerror})") from error
 
@@ -157,6 +167,9 @@ class CodecPool:
             # if each of them started anew.
             self._idle.append(process)
             raise
+        if process.landlock == 0 and not self._has_told_of_its_box:
+            self._has_told_of_its_box = True
+            log.warning("codec processes run without Landlock: a picture that takes one over reaches files and network")
 
     def _end_idle(self) -> None:
         while self._idle:
@@ -181,5 +194,5 @@ def _ending_of(died: Died) -> Permanent | _Lost:
         CODEC_PROCESSES_LOST.labels("late").inc()
         return Permanent(*_TOO_LONG)
     CODEC_PROCESSES_LOST.labels("died").inc()
-    log.warning("codec process died", extra={"exit_code": died.exit_code})
-    return _GaveUp(*_CRASHED) if died.gave_up else _Lost(*_CRASHED)
+    log.warning("codec process died", extra={"exit_code": died.exit_code, "last_words": died.last_words})
+    return _GaveUp(*_CRASHED) if died.gave_up else _Ended(*_CRASHED)

@@ -45,3 +45,11 @@ async def killed_at_work(parent: int | None = None, *, by: signal.Signals = sign
 
 def is_gone(process: int, parent: int | None = None) -> bool:
     return process not in codec_processes(os.getpid() if parent is None else parent)
+
+
+def is_running(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in {"Z", "X"}

@@ -1,11 +1,13 @@
 """What becomes of the pixels of a source: upright, in the right colours, from the formats that are taken."""
 
+import io
 import struct
 import zlib
 
 import pytest
 from PIL import Image, ImageCms
 
+from services.processor.codec.decode import decode
 from tests.unit.processor.pictures import compressed, corners, encoded, near, photo, refusal
 
 ORIENTATION = 0x0112
@@ -40,6 +42,24 @@ def test_every_orientation_is_applied_to_the_pixels(value: int, file_format: str
     assert all(near(pixel, expected, 12) for pixel, expected in zip(seen, SEEN[value], strict=True)), seen
     assert image.size == ((64, 32) if value < 5 else (32, 64))
     assert (result.answer.source.width, result.answer.source.height) == (64, 32)
+
+
+class HiddenFile(io.BytesIO):
+    """A file of Pillow's own that the box hides, as it looks to who decodes."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise self.error
+
+
+@pytest.mark.checklist("P14")
+@pytest.mark.parametrize("error", [PermissionError(), ImportError()], ids=["hidden", "missing"])
+def test_what_is_our_own_fault_is_no_damage_of_the_picture(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        decode(HiddenFile(error), max_pixels=100)
 
 
 def test_broken_exif_does_not_harm_the_picture() -> None:

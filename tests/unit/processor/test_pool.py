@@ -9,17 +9,17 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 from PIL import Image
 from prometheus_client import REGISTRY
 
-from services.processor.codec.job import Compressed, Job, Order
+from services.processor.codec.job import Compressed, Descriptor, Job, Order
 from services.processor.codec.memory_file import MemoryFile
 from services.processor.codec.pool import CodecPool, PoolLimits
+from services.processor.codec.process import CodecProcess
 from shared.errors import DependencyAway, Permanent
-from tests.unit.processor.codec_children import codec_processes, is_gone, killed_at_work, process_at_work
+from tests.unit.processor.codec_children import codec_processes, is_gone, is_running, killed_at_work, process_at_work
 from tests.unit.processor.hostile_pictures import coefficients_out_of_range
 from tests.unit.processor.pictures import encoded, photo, slow_jpeg
 from tests.waiting import until
@@ -107,7 +107,7 @@ async def test_a_picture_whose_process_was_killed_is_made_all_the_same(pool: Cod
 
 
 @pytest.mark.checklist("P14")
-async def test_a_picture_whose_process_dies_twice_fails_and_runs_alone_the_second_time() -> None:
+async def test_a_picture_whose_process_always_dies_fails_and_runs_alone_from_the_second_time_on() -> None:
     pool = CodecPool(replace(LIMITS, processes=2))
     try:
         await pool.probe()
@@ -115,6 +115,7 @@ async def test_a_picture_whose_process_dies_twice_fails_and_runs_alone_the_secon
         await killed_at_work(by=signal.SIGSEGV)
         waiting = asyncio.create_task(made(pool, encoded(photo(), "JPEG", quality=95)))
         await killed_at_work()
+        await killed_at_work(by=signal.SIGSEGV)
         with pytest.raises(Permanent) as raised:
             await crashing
         assert raised.value.code == "codec_crash"
@@ -218,6 +219,59 @@ async def test_a_process_that_never_gets_ready_is_a_part_away() -> None:
         await pool.close()
 
 
+def unboxed(memory_bytes: int) -> CodecProcess:
+    """A process without a box, which answers ahead and takes no task."""
+    say = "channel.send(b'ready 0')\nwhile True: channel.send(b'{}')"
+    opened = "import socket, sys; channel = socket.socket(fileno=int(sys.argv[2]))\n"
+    return CodecProcess(memory_bytes, program=("-c", opened + say))
+
+
+async def test_a_box_that_is_open_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    pool = CodecPool(LIMITS, start=unboxed)
+    try:
+        await pool.probe()
+        await pool.probe()
+        assert ["Landlock" in record.message for record in caplog.records] == [True]
+    finally:
+        await pool.close()
+
+
+@pytest.mark.checklist("P14")
+async def test_a_process_that_answers_ahead_is_replaced_before_a_picture_is_handed_over() -> None:
+    lost, started = processes_lost("died"), list[CodecProcess]()
+
+    def start(memory_bytes: int) -> CodecProcess:
+        started.append(CodecProcess(memory_bytes) if started else unboxed(memory_bytes))
+        return started[-1]
+
+    pool = CodecPool(LIMITS, start=start)
+    try:
+        await pool.probe()
+        assert isinstance(await made(pool, encoded(photo(), "JPEG", quality=95)), Compressed)
+        assert (len(started), processes_lost("died")) == (2, lost + 1)
+    finally:
+        await pool.close()
+
+
+async def test_a_picture_that_cannot_be_handed_over_is_not_blamed() -> None:
+    pool = CodecPool(LIMITS)
+    never_open = Descriptor(2**30)
+    try:
+        with pytest.raises(DependencyAway, match="handed over"):
+            await pool.compress(Job(never_open, 100, ()))
+    finally:
+        await pool.close()
+
+
+async def test_why_no_process_gets_ready_is_told() -> None:
+    pool = CodecPool(LIMITS, start=partial(CodecProcess, program=("-c", "raise RuntimeError('no room')")))
+    try:
+        with pytest.raises(DependencyAway, match="RuntimeError: no room"):
+            await pool.probe()
+    finally:
+        await pool.close()
+
+
 async def test_a_process_that_is_not_ready_in_time_for_one_is_kept_for_the_next(pool: CodecPool) -> None:
     impatient = asyncio.create_task(pool.probe())
     await until(lambda: codec_processes(os.getpid()), what="a process is started")
@@ -267,14 +321,6 @@ async def test_no_codec_process_outlives_a_killed_parent() -> None:
         parent.kill()
         await parent.communicate()
     await until(lambda: not any(is_running(child) for child in children), what="the codec processes are gone")
-
-
-def is_running(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in {"Z", "X"}
 
 
 _PARENT = """
