@@ -6,7 +6,6 @@ submission to the last completion event. Nothing fails because a machine is slow
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import sys
@@ -14,7 +13,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -23,8 +21,9 @@ from bench.completions import Completions
 from bench.folder_source import Source, folder_source
 from bench.pictures import Pictures
 from bench.roles import RoleCosts
+from bench.stack import running
 from deploy.embedded.home import Home
-from deploy.embedded.stack_control import Wanted, bring_down, launch, wait_until_up
+from deploy.embedded.stack_control import Wanted
 from pixelmill.api_answers import Accepted
 from pixelmill.api_client import ApiClient, Submission
 from pixelmill.server_addresses import servers
@@ -42,7 +41,7 @@ def main() -> int:
     try:
         with (
             folder_source(pictures.folder) as source,
-            running(home, chosen) as settings,
+            running(home, Wanted(chosen.processors), **settings_of(chosen)) as settings,
             ApiClient(servers({}, lambda: settings)) as api,
             Completions(settings) as completions,
         ):
@@ -125,23 +124,9 @@ def options_of(chosen: argparse.Namespace) -> dict[str, str]:
     return {"quality": "50", "format": chosen.mode}
 
 
-@contextmanager
-def running(home: Home, chosen: argparse.Namespace) -> Iterator[Mapping[str, str]]:
-    """A stack in this home; gives its settings."""
-    environment = {
-        **os.environ,
-        "PIXELMILL_HOME": str(home.path),
-        "FETCH_ALLOW_NETWORKS": "127.0.0.0/8",
-        "AUTH": "off",
-        # All pictures come from one host here, which no real catalogue does.
-        "FETCH_PER_HOST": "64",
-        **({"CODEC_PROCESSES": str(chosen.codec_processes)} if chosen.codec_processes else {}),
-    }
-    try:
-        state = wait_until_up(home, launch(home, Wanted(chosen.processors), environment), lambda _state: None)
-        yield state.settings
-    finally:
-        bring_down(home)
+def settings_of(chosen: argparse.Namespace) -> dict[str, str]:
+    """Settings of the services."""
+    return {"CODEC_PROCESSES": str(chosen.codec_processes)} if chosen.codec_processes else {}
 
 
 def _arguments() -> argparse.Namespace:

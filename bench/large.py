@@ -8,13 +8,12 @@ not complete.
 import argparse
 import asyncio
 import json
-import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,8 +25,9 @@ from bench.process_cpu import ProcessCpu
 from bench.process_memory import MemoryCourses
 from bench.release_window import ReleaseWindow
 from bench.small_requests import SmallRequests
+from bench.stack import running
 from deploy.embedded.home import Home
-from deploy.embedded.stack_control import Wanted, bring_down, launch, wait_until_up
+from deploy.embedded.stack_control import Wanted
 from pixelmill.api_client import ApiClient
 from pixelmill.server_addresses import servers
 
@@ -58,7 +58,7 @@ def ran(home: Home, chosen: argparse.Namespace) -> dict[str, Any]:
     with (
         # The source outlives the stack at both ends: no image fails because there is none.
         picture_source(port or 0) as source,
-        running(home, chosen) as settings,
+        running(home, stack_of(chosen), **settings_of(chosen)) as settings,
         ApiClient(servers({}, lambda: settings)) as api,
     ):
         small = SmallRequests(api, source) if chosen.small_requests else None
@@ -141,25 +141,14 @@ async def beside(small: SmallRequests | None) -> AsyncIterator[None]:
         stop.set()
 
 
-@contextmanager
-def running(home: Home, chosen: argparse.Namespace) -> Iterator[Mapping[str, str]]:
-    """A stack in this home; gives its settings."""
-    wanted = Wanted(chosen.processors, chosen.aggregators, supervisor_options=("--services", SERVICES))
-    environment = {
-        **os.environ,
-        "PIXELMILL_HOME": str(home.path),
-        "FETCH_ALLOW_NETWORKS": "127.0.0.0/8",
-        "AUTH": "off",
-        # All pictures come from one host here, which no real catalogue does.
-        "FETCH_PER_HOST": "64",
-        "CHUNK_SIZE": str(chosen.chunk_size),
-        "WINDOW_CHUNKS": str(chosen.window),
-    }
-    try:
-        state = wait_until_up(home, launch(home, wanted, environment), lambda _state: None)
-        yield state.settings
-    finally:
-        bring_down(home)
+def settings_of(chosen: argparse.Namespace) -> dict[str, str]:
+    """Settings of the services."""
+    return {"CHUNK_SIZE": str(chosen.chunk_size), "WINDOW_CHUNKS": str(chosen.window)}
+
+
+def stack_of(chosen: argparse.Namespace) -> Wanted:
+    """Processes of the stack."""
+    return Wanted(chosen.processors, chosen.aggregators, supervisor_options=("--services", SERVICES))
 
 
 def _arguments() -> argparse.Namespace:
