@@ -8,7 +8,7 @@ from shared.ids import Owner
 
 OPERATOR_KEY: Final = "the key of the operator, 32 characters or more"
 OPERATOR: Final = {"Authorization": f"Bearer {OPERATOR_KEY}"}
-ALL_OPERATORS: Final = Operators("off", None)
+ALL_OPERATORS: Final = Operators("off", None, hosts=frozenset({"test", "ingest", "notifier", "agg.example"}))
 KEYED_OPERATORS: Final = Operators("required", OPERATOR_KEY)
 
 

@@ -17,7 +17,7 @@ from services.ingest.api.cancel import cancel_router
 from services.ingest.api.delete import delete_router
 from services.ingest.api.keys import keys_router
 from services.ingest.api.retry import retry_router
-from services.ingest.api.submit import SubmitApi, submit_router
+from services.ingest.api.submit import SUBMISSIONS, SubmitApi, submit_router
 from services.ingest.cancel_request import CancelRequest
 from services.ingest.delete_request import DeleteRequest
 from services.ingest.domain.csv_intake import IntakeTerms
@@ -66,6 +66,7 @@ async def run(settings: IngestSettings, roles: frozenset[str], stop: asyncio.Eve
             _probes(settings, parts, roles),
             operators=Operators.of(settings),
             debug=settings.pixelmill_env == "dev",
+            uploads=[SUBMISSIONS],
         )
         running: list[Role] = [_sweeper(settings, parts).run, http_role(app, settings)]
         retry = _retry(settings, parts, announcements)

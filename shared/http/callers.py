@@ -10,6 +10,7 @@ from fastapi import Depends, Path
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from shared.api_keys import KeyId, StoredKey, Token, digest_of, operator_digest
+from shared.http.foreign_pages import own_hosts
 from shared.http.problems import Problem
 from shared.ids import LOCAL_OWNER, Owner, RequestId
 from shared.settings import AuthSettings
@@ -52,17 +53,19 @@ class ApiKeys(Protocol):
 class Operators:
     """Lets operators in: whoever holds the operator's key, or everyone when authentication is off.
 
-    The key may be given as `operator_digest` takes it.
+    The key may be given as `operator_digest` takes it. `hosts` are names by which browsers may reach the service while
+    authentication is off.
     """
 
-    def __init__(self, auth: Auth, operator_key: str | None) -> None:
+    def __init__(self, auth: Auth, operator_key: str | None, *, hosts: frozenset[str] = frozenset()) -> None:
         self.auth = auth
+        self.hosts = hosts
         self._digest = None if operator_key is None else operator_digest(operator_key)
 
     @classmethod
     def of(cls, settings: AuthSettings) -> "Operators":
         key = settings.operator_key
-        return cls(settings.auth, None if key is None else key.get_secret_value())
+        return cls(settings.auth, None if key is None else key.get_secret_value(), hosts=own_hosts(settings))
 
     async def admit(self, credentials: Credentials) -> None:
         """A dependency that refuses others with a problem: 401, or 403 when they show an API key."""

@@ -35,8 +35,12 @@ _CONTENT: Final = {"schema": dict(PROBLEM_SCHEMA)}
 _EVERYWHERE: Final[Mapping[int, tuple[str, str]]] = {
     503: ("part-away", "A part of the service is away for now; nothing was changed."),
 }
+_OTHERS: Final = "Any other problem. With `AUTH=off` calls of other web pages are 403, `foreign-origin`."
 
-UNREADABLE_BODY: Final = {400: ("bad-request", "The body is no JSON in UTF-8.")}
+UNREADABLE_BODY: Final = {
+    400: ("bad-request", "The body is no JSON in UTF-8."),
+    413: ("too-large", "The body is larger than any that is taken here."),
+}
 """What every route with a JSON body may answer."""
 
 
@@ -45,7 +49,7 @@ def problem_answers(problems: Mapping[int, tuple[str, str]]) -> dict[int | str, 
     answers: dict[int | str, dict[str, Any]] = {
         status: _answer(status, *told) for status, told in sorted({**problems, **_EVERYWHERE}.items())
     }
-    answers["default"] = {"description": "Any other problem.", "content": {MEDIA_TYPE: _CONTENT}}
+    answers["default"] = {"description": _OTHERS, "content": {MEDIA_TYPE: _CONTENT}}
     return answers
 
 

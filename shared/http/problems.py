@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from shared.errors import DependencyAway
+from shared.http.small_bodies import MAX_BODY_BYTES, BodyTooLarge
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,10 @@ def answer_with_problems(app: FastAPI, *, debug: bool) -> None:
         kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
         return Problem(error.status_code, kind, str(error.detail), headers=error.headers).response()
 
+    async def on_too_large(_request: Request, _error: Exception) -> Response:
+        detail = f"The body has more than {MAX_BODY_BYTES} bytes. Nothing that is taken here is as large."
+        return Problem(413, "too-large", detail, headers={"Connection": "close"}).response()
+
     async def on_validation(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         errors = [
@@ -94,6 +99,7 @@ def answer_with_problems(app: FastAPI, *, debug: bool) -> None:
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(BodyTooLarge, on_too_large)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(DependencyAway, on_away)
     app.add_exception_handler(Exception, on_bug)

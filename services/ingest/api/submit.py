@@ -28,6 +28,9 @@ from shared.trace_context import enter_trace
 # What a form may hold beside the file: boundaries, part headers and options.
 FORM_OVERHEAD_BYTES: Final = 256 * 1024
 
+SUBMISSIONS: Final = "/v1/requests"
+"""The only path that takes large bodies."""
+
 
 class SubmitApi(NamedTuple):
     """What the route needs of the deployment."""
@@ -43,7 +46,7 @@ def submit_router(submit: SubmitCsv, api: SubmitApi) -> APIRouter:
     router = APIRouter(tags=["requests"])
 
     @router.post(
-        "/v1/requests",
+        SUBMISSIONS,
         status_code=202,
         response_class=JSONResponse,
         openapi_extra=submission(),

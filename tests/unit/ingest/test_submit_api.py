@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from services.ingest.api.answers import PublicUrls
-from services.ingest.api.submit import FORM_OVERHEAD_BYTES, SubmitApi, submit_router
+from services.ingest.api.submit import FORM_OVERHEAD_BYTES, SUBMISSIONS, SubmitApi, submit_router
 from services.ingest.api.upload_bodies import MAX_FIELD_BYTES
 from shared.http.app import service_app
 from shared.http.callers import Callers
@@ -31,7 +31,7 @@ class Api:
         max_images: int = 100,
     ) -> None:
         self.ingest = Ingest(upload_timeout=upload_timeout, max_images=max_images)
-        self.app = service_app("ingest", {}, operators=ALL_OPERATORS, debug=False)
+        self.app = service_app("ingest", {}, operators=ALL_OPERATORS, debug=False, uploads=[SUBMISSIONS])
         api = SubmitApi(callers, max_bytes, URLS, recipes=RECIPES.names, url_problem=JUDGE)
         self.app.include_router(submit_router(self.ingest.submit, api))
 

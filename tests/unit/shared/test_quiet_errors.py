@@ -16,7 +16,6 @@ from deploy.openapi_document import router_makers
 from deploy.settings_table import SERVICES
 from shared.errors import DependencyAway
 from shared.http.app import service_app
-from shared.http.callers import Operators
 from tests.callers import ALL_OPERATORS, EVERYONE, KEYED_OPERATORS, OPERATOR
 
 SECRET = "a-password-that-nobody-may-read-anywhere"
@@ -99,7 +98,7 @@ async def test_only_an_operator_is_told_why_a_part_is_away() -> None:
 
 @pytest.mark.checklist("N16")
 async def test_only_a_deployment_for_development_tells_what_went_wrong_inside() -> None:
-    app = service_app("test", {}, operators=Operators("off", None), debug=True)
+    app = service_app("test", {}, operators=ALL_OPERATORS, debug=True)
 
     @app.get("/away")
     async def away() -> None:
