@@ -7,10 +7,12 @@ import typer
 from rich.markup import escape
 
 from pixelmill.api_answers import Part
+from pixelmill.api_refusals import ServerUnreachable
 from pixelmill.command_options import FOR_OPERATORS, AsJson
 from pixelmill.connecting import connected_as_operator
 from pixelmill.display import remarks, results, show_json
 from pixelmill.key_answers import ApiKey, NewApiKey
+from pixelmill.operator_client import OperatorClient
 from pixelmill.reporting import reporting
 
 HELP: Final = f"API keys: who may submit requests, and see their own. {FOR_OPERATORS}"
@@ -53,7 +55,8 @@ def create(
         if as_json:
             show_json(made)
         else:
-            _show_new(made, is_needed=not client.lets_everyone_in())
+            _show_new(made)
+            _say_if_unneeded(client)
 
 
 def list_keys(*, owner: OfOwner = None, as_json: AsJson = False) -> None:
@@ -80,15 +83,26 @@ def revoke(
             results().print(f"Revoked {key_id}", markup=False)
 
 
-def _show_new(made: NewApiKey, *, is_needed: bool) -> None:
+def _show_new(made: NewApiKey) -> None:
     sys.stdout.write(f"{made.key}\n")
+    sys.stdout.flush()
     out = remarks()
     out.print(
         f"This is key {made.key_id} of the owner {made.owner}. It is shown this once; keep it safe.", markup=False
     )
     out.print("Its holder sets PIXELMILL_API_KEY to it, or sends it as `Authorization: Bearer ...`.", markup=False)
-    if not is_needed:
-        out.print("[bold yellow]Not asked for yet:[/] this server lets everyone in as the owner `local` (AUTH=off).")
+
+
+def _say_if_unneeded(client: OperatorClient) -> None:
+    try:
+        is_unneeded = client.lets_everyone_in()
+    except ServerUnreachable:
+        # The key was made by another server, and holds whatever this one would say.
+        return
+    if is_unneeded:
+        remarks().print(
+            "[bold yellow]Not asked for yet:[/] this server lets everyone in as the owner `local` (AUTH=off)."
+        )
 
 
 def _show_keys(keys: tuple[ApiKey, ...]) -> None:

@@ -1,7 +1,7 @@
 """The HTTP API of operators: dead letters and API keys."""
 
 from collections.abc import Mapping
-from typing import Final
+from http import HTTPStatus
 from urllib.parse import quote
 
 import httpx2
@@ -10,8 +10,6 @@ from pixelmill.api_client import CONNECT_SECONDS, LARGEST_PAGE, VALIDATION_SECON
 from pixelmill.api_refusals import parsed, reaching
 from pixelmill.dead_letter_answers import DeadLetter, DeadLetters, Replayed
 from pixelmill.key_answers import ApiKeys, NewApiKey
-
-_UNAUTHORIZED: Final = 401
 
 
 class OperatorClient(ApiClient):
@@ -31,11 +29,11 @@ class OperatorClient(ApiClient):
         self._delete(f"{self._keys()}/{quote(key_id, safe='')}")
 
     def lets_everyone_in(self) -> bool:
-        """Whether the server answers callers without any key: its authentication is off."""
+        """Whether the server is seen to answer callers without any key: its authentication is off."""
         address = f"{self._servers.aggregator}/v1/requests?limit=1"
         with reaching(address):
             answer = self._http.send(self._request_of(address, keyless=True))
-        return answer.status_code != _UNAUTHORIZED
+        return answer.status_code == HTTPStatus.OK
 
     def dead_letters(self, wanted: Mapping[str, str], *, limit: int) -> DeadLetters:
         """The newest dead letters that fit, `limit` of them at most, and all that fit in groups."""

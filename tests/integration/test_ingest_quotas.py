@@ -122,6 +122,14 @@ async def test_a_request_is_under_way_until_its_end_and_an_upload_until_it_is_gi
         await begin(rows, submitter)
 
 
+async def test_an_upload_whose_process_died_is_under_way_until_its_lease_ends(rows: Rows) -> None:
+    submitter = await limited(rows, requests_in_flight=1)
+    await begin(rows, submitter)
+    with pytest.raises(QuotaExceeded):
+        await begin(rows, submitter, now=LATER - timedelta(seconds=1))
+    await begin(rows, submitter, now=LATER)
+
+
 async def test_a_new_hour_begins_from_nothing(rows: Rows) -> None:
     submitter = await limited(rows, requests_per_hour=1)
     await submit(rows, submitter)

@@ -35,7 +35,7 @@ class PostgresMadeKeys:
                 row["name"],
                 created_at=row["created_at"],
                 revoked_at=row["revoked_at"],
-                quotas=Quotas.model_validate(row["quotas"]),
+                quotas=Quotas.stored(row["quotas"]),
             )
             for row in rows
         ]

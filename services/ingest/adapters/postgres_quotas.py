@@ -27,7 +27,7 @@ async def judge_beginning(
     used = _used(row) if row["usage_hour"] >= hour else Usage()
     excess = excess_of(least, used.plus(least), hour=max(hour, row["usage_hour"]), limits=limits)
     if excess is None and limits.requests_in_flight:
-        in_flight: int = await connection.fetchval(_SQL["count_in_flight"], key_id)
+        in_flight: int = await connection.fetchval(_SQL["count_in_flight"], key_id, now)
         excess = excess_in_flight(in_flight, limits)
     if excess is not None:
         raise QuotaExceeded(excess, now)
@@ -44,7 +44,7 @@ async def count_up(connection: Connection, key_id: KeyId, usage: Usage, *, quota
 
 
 def _limits(row: Mapping[str, Any], otherwise: Quotas) -> Quotas:
-    return Quotas.model_validate(row["quotas"]).over(otherwise)
+    return Quotas.stored(row["quotas"]).over(otherwise)
 
 
 def _used(row: Mapping[str, Any]) -> Usage:

@@ -3,8 +3,9 @@
 Hours are those of the clock, in UTC. A limit of 0 is none.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,6 +25,11 @@ class Quotas(BaseModel):
     requests_in_flight: Limit | None = Field(
         default=None, description="Requests that have not ended, and uploads under way."
     )
+
+    @classmethod
+    def stored(cls, document: Mapping[str, Any]) -> Self:
+        """As they were kept. What another version kept beside them is not known here, and is left out."""
+        return cls.model_validate(document, extra="ignore")
 
     def over(self, others: "Quotas") -> "Quotas":
         """These limits, and those of `others` where these say nothing."""

@@ -8,6 +8,7 @@ import pytest
 from pixelmill.borrowed_key import borrowed_servers
 from pixelmill.server_addresses import operators_servers
 from pixelmill.stack_display import who_is_let_in
+from tests.ports import free_port
 from tests.scripted_server import Reply
 from tests.unit.command.conftest import Command
 from tests.unit.command.test_server_addresses import RUNNING
@@ -50,6 +51,26 @@ def test_a_key_that_nobody_asks_for_is_said_to_be_one(command: Command) -> None:
     assert "AUTH=off" in command("keys", "create", "--owner", "shop").stderr
     sent = [asked.headers.get("authorization") for asked in command.server.asked]
     assert sent == ["Bearer the operator's", None]
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_a_server_that_does_not_say_so_is_not_said_to_be_open(command: Command, status: int) -> None:
+    command.server.on("POST /v1/keys", Reply(201, {**KEY, "key": SECRET}))
+    command.server.on(LIST, refused(status, "part-away"))
+    assert "AUTH=off" not in command("keys", "create", "--owner", "shop").stderr
+
+
+def test_a_new_key_is_shown_though_another_server_is_down(command: Command) -> None:
+    command.environment |= {
+        "PIXELMILL_URL": None,
+        "INGEST_PUBLIC_URL": command.server.url,
+        "AGGREGATOR_PUBLIC_URL": f"http://127.0.0.1:{free_port()}",
+        "NOTIFIER_PUBLIC_URL": command.server.url,
+    }
+    command.server.on("POST /v1/keys", Reply(201, {**KEY, "key": SECRET}))
+    ended = command("keys", "create", "--owner", "shop")
+    assert (ended.exit_code, ended.stdout) == (0, f"{SECRET}\n")
+    assert "AUTH=off" not in ended.stderr
 
 
 def test_keys_are_listed_with_quotas_of_their_own(command: Command) -> None:

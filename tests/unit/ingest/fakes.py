@@ -325,7 +325,8 @@ class RequestsInMemory:
             return
         limits, hour = self.quotas.get(key_id, Quotas()), hour_of(now)
         together = self.used.get((key_id, hour), Usage()).plus(upload.least)
-        under_way = [name for name, other in self.uploads.items() if other.submitter.key_id == key_id]
+        mine = {name: other for name, other in self.uploads.items() if other.submitter.key_id == key_id}
+        under_way = [name for name, other in mine.items() if other.expires_at > now]
         running = [name for name, made_with in self.made_with.items() if made_with == key_id]
         in_flight = len({*under_way} - self.lost) + len({*running} - {*self.ended}) + 1
         excess = excess_of(upload.least, together, hour=hour, limits=limits) or excess_in_flight(in_flight, limits)

@@ -64,3 +64,7 @@ def test_what_is_under_way_may_end_soon() -> None:
     found = excess_in_flight(4, Quotas(requests_in_flight=3))
     assert found == Excess("requests_in_flight", 3, None)
     assert QuotaExceeded(found, NOON).retry_after_seconds == IN_FLIGHT_SECONDS
+
+
+def test_what_another_version_kept_beside_a_keys_quotas_does_no_harm() -> None:
+    assert Quotas.stored({"rows_per_hour": 7, "pixels_per_hour": 5}) == Quotas(rows_per_hour=7)
