@@ -4,6 +4,7 @@ from typing import Protocol
 
 from services.notifier.domain.delivery import MANUAL, Delivery, DeliveryId
 from services.notifier.domain.progress import Progress, Tried
+from services.notifier.manual_places import ManualPlaces
 
 
 class Attempts(Protocol):
@@ -26,8 +27,10 @@ class ByHand:
     def __init__(self, attempts: Attempts, book: Book) -> None:
         self._attempts = attempts
         self._book = book
+        self._places = ManualPlaces()
 
     async def deliver(self, delivery: Delivery) -> None:
-        """Post once and record it."""
-        tried = await self._attempts.attempt(delivery, trigger=MANUAL)
-        await self._book.record(delivery.delivery_id, tried)
+        """Post once and record it; raises `TooManyByHand` when as many are under way as may be."""
+        with self._places.one(delivery):
+            tried = await self._attempts.attempt(delivery, trigger=MANUAL)
+            await self._book.record(delivery.delivery_id, tried)

@@ -84,9 +84,10 @@ class Courier:
             response=_beginning(answer.body) if answer else None,
             error=error,
         )
-        ATTEMPTS.labels("succeeded" if attempt.succeeded else "failed").inc()
+        tried = Tried(attempt, wish=_wish(answer), was_suspended=self._wakefulness.stood_still_since(mark))
+        ATTEMPTS.labels(_outcome(tried)).inc()
         _log(delivery, attempt)
-        return Tried(attempt, wish=_wish(answer), was_suspended=self._wakefulness.stood_still_since(mark))
+        return tried
 
     async def _answer(self, delivery: Delivery, at: datetime) -> tuple[Answer | None, AttemptError | None]:
         body = delivery.body.encode()
@@ -100,6 +101,12 @@ class Courier:
         except (Permanent, Transient) as failure:
             return None, AttemptError(failure.code, failure.message)
         return answer, refusal(answer.status)
+
+
+def _outcome(tried: Tried) -> str:
+    if not tried.was_posted:
+        return "not_posted"
+    return "succeeded" if tried.attempt.succeeded else "failed"
 
 
 def _wish(answer: Answer | None) -> timedelta | None:

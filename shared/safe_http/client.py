@@ -17,7 +17,7 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
-from shared.errors import Permanent
+from shared.errors import Permanent, Transient
 from shared.safe_http.errors import mapped_errors, retry_after_seconds, status_error
 from shared.safe_http.gate import Gate, GatedResolver, MakeSocket
 from shared.safe_http.lookup import Lookup, SystemLookup
@@ -31,6 +31,8 @@ Sink = Callable[[bytes | memoryview], object]
 READ_BUFFER_BYTES: Final = 256 * 1024
 # Idle connections are files that are open: a stranger's thousand host names must not use them up.
 KEEP_ALIVE_SECONDS: Final = 5.0
+# What is posted was signed and dated before: it must not grow old in line.
+PLACE_SECONDS: Final = 2.0
 
 _REDIRECTS: Final = frozenset(
     {
@@ -102,19 +104,39 @@ class SafeClient:
         deadline_seconds: float,
         max_response_bytes: int,
     ) -> Answered:
-        """POST a body and return the answer, whatever its status; redirects are not followed."""
+        """POST a body and return the answer, whatever its status; redirects are not followed.
+
+        The deadline holds for all of it. `Transient` with the code `no_place`, and nothing posted, when the host has
+        as many connections as it may and none ends soon.
+        """
         target = parse_url(url)
-        async with self._places.one(target.origin()):
-            with mapped_errors():
-                async with asyncio.timeout(deadline_seconds), self._request("POST", target, body, headers) as response:
-                    answer = await _read_up_to(response, max_response_bytes)
-                    return Answered(response.status, _lower_names(response), answer)
+        with mapped_errors():
+            async with (
+                asyncio.timeout(deadline_seconds),
+                self._place_within(min(PLACE_SECONDS, deadline_seconds / 2), target.origin()),
+                self._request("POST", target, body, headers) as response,
+            ):
+                answer = await _read_up_to(response, max_response_bytes)
+                return Answered(response.status, _lower_names(response), answer)
 
     async def close(self) -> None:
         """Close all connections."""
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
+
+    @asynccontextmanager
+    async def _place_within(self, seconds: float, origin: URL) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._places.take(origin)
+        except TimeoutError:
+            message = "As many connections to this server are open as may be."
+            raise Transient("no_place", message, defers=True) from None
+        try:
+            yield
+        finally:
+            self._places.leave(origin)
 
     async def _fetch(self, target: URL, into: Sink, *, max_bytes: int) -> Fetched:
         for _ in range(self._policy.max_redirects + 1):

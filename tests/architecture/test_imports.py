@@ -14,7 +14,7 @@ IO_PACKAGES = {
 }  # fmt: skip
 PURE_SHARED = {"shared.events", "shared.ids", "shared.recipes", "shared.image_errors", "shared.errors", "shared.topics",
                "shared.request_files", "shared.object_keys", "shared.picture_urls",
-               "shared.formula_cells"}  # fmt: skip
+               "shared.formula_cells", "shared.list_cursors"}  # fmt: skip
 
 
 def modules(*folders: str) -> list[Path]:

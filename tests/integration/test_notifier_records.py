@@ -16,7 +16,7 @@ from services.notifier.adapters.postgres_secrets import PostgresSecrets
 from services.notifier.domain.delivery import Attempt, AttemptError, DeliveryId, DeliveryState, delivery_owed
 from services.notifier.domain.endpoint_health import HEALTHY, Endpoint, EndpointHealth, EndpointId, endpoint_id
 from services.notifier.domain.progress import Moment, Move, Owed, Tried, after_attempt, owed_since
-from services.notifier.domain.redelivery import Redelivery
+from services.notifier.domain.redelivery import Found, Place, Redelivery
 from services.notifier.domain.schedule import Schedule
 from services.notifier.domain.webhook_secrets import MOST_SIGNING, SecretId, TooManySecrets
 from shared.ids import Owner, RequestId
@@ -137,9 +137,25 @@ async def test_deliveries_to_repeat_are_those_of_the_owner_the_window_and_the_st
     assert await matching(kept, replace(whole, owner=Owner("somebody else"))) == set()
     first = await kept.redeliveries.matching(replace(whole, limit=1))
     assert (len(first.first), first.total) == (1, 2)
-    rest = await kept.redeliveries.matching(replace(whole, limit=1, after=first.cursor))
-    assert (rest.total, rest.cursor) == (1, None)
+    rest = await kept.redeliveries.matching(replace(whole, limit=1, after=place_after(first)))
+    assert (rest.total, rest.end) == (1, None)
     assert {first.first[0].delivery_id, rest.first[0].delivery_id} == names
+    await kept.deliveries.forget(first.first[0].request_id)
+    assert await kept.redeliveries.matching(replace(whole, limit=1, after=place_after(first))) == rest
+
+
+async def test_one_redelivery_of_an_owner_holds_off_the_next_until_it_says_otherwise(kept: Kept) -> None:
+    turns, owner = kept.redeliveries, kept.owner
+    first, second = NOON + timedelta(minutes=1), NOON + timedelta(minutes=3)
+    assert await turns.take_turn(owner, at=NOON, until=first) is None
+    assert await turns.take_turn(owner, at=NOON, until=second) == first
+    assert await turns.take_turn(Owner(f"not {owner}"), at=NOON, until=second) is None
+    # The first took too long, and another one followed.
+    assert await turns.take_turn(owner, at=first, until=second) is None
+    await turns.end_turn(owner, taken_until=first, until=NOON)
+    assert await turns.take_turn(owner, at=first, until=second) == second
+    await turns.end_turn(owner, taken_until=second, until=first)
+    assert await turns.take_turn(owner, at=first, until=second) is None
 
 
 async def test_a_delivered_one_is_begun_anew_from_the_states_that_are_named(kept: Kept) -> None:
@@ -162,6 +178,11 @@ async def restarted(kept: Kept, name: DeliveryId, states: Collection[DeliverySta
     owed = await kept.deliveries.restart(name, trigger="manual:t/0/5", states=states)
     assert owed is not None
     return owed.progress.state
+
+
+def place_after(found: Found) -> Place:
+    assert found.end is not None
+    return found.end
 
 
 def name_of(owed: Owed) -> DeliveryId:

@@ -8,12 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.aggregator.api.parameters import INVALID_PARAMETERS, invalid_parameter
 from services.aggregator.api.status_answer import RequestList, RequestStatus
 from services.aggregator.api.statuses import Statuses
-from services.aggregator.domain.request_list import ListQuery, NotACursor, Place, first_place
+from services.aggregator.domain.request_list import ListQuery, Place, first_place
 from services.aggregator.domain.status import VisibleState
 from shared.http.callers import OWNERS_ONLY, UNKNOWN_REQUEST, Callers, known_form
 from shared.http.documented_problems import problem_answers
 from shared.http.moments import Moment
 from shared.ids import Owner, RequestId
+from shared.list_cursors import NotACursor
 
 DEFAULT_PAGE = 50
 LARGEST_PAGE = 500

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.notifier.adapters.postgres_endpoints import PostgresEndpoints
 from services.notifier.domain.delivery import Attempt, AttemptError, Delivery, DeliveryId, DeliveryState
-from services.notifier.domain.history import NumberedAttempt, RecordedDelivery
+from services.notifier.domain.history import MOST_LISTED, NumberedAttempt, RecordedDelivery
 from services.notifier.domain.progress import Move, Owed, Progress, Tried
 from shared.ids import Owner, RequestId
 from shared.postgres import Connection, Database, load_queries
@@ -106,12 +106,12 @@ class PostgresDeliveries:
             await connection.execute(_SQL["delete_deliveries"], request_id)
 
     async def of_request(self, request_id: RequestId) -> Sequence[RecordedDelivery]:
-        """All deliveries of a request, oldest first, each with its attempts in order."""
+        """All deliveries of a request, oldest first, each with its newest attempts in order."""
         async with self._database.connection() as connection:
             return await _with_attempts(connection, await connection.fetch(_SQL["deliveries_of_request"], request_id))
 
     async def find(self, delivery_id: DeliveryId) -> RecordedDelivery | None:
-        """One delivery with its attempts."""
+        """One delivery with its newest attempts."""
         async with self._database.connection() as connection:
             found = await _with_attempts(connection, await connection.fetch(_SQL["delivery"], delivery_id))
         return found[0] if found else None
@@ -161,7 +161,7 @@ async def _add(connection: Connection, delivery_id: DeliveryId, attempt: Attempt
 
 async def _with_attempts(connection: Connection, rows: Sequence[_Row]) -> list[RecordedDelivery]:
     attempts: dict[UUID, list[NumberedAttempt]] = defaultdict(list)
-    for row in await connection.fetch(_SQL["attempts"], [row["delivery_id"] for row in rows]):
+    for row in await connection.fetch(_SQL["attempts"], [row["delivery_id"] for row in rows], MOST_LISTED):
         attempts[row["delivery_id"]].append(NumberedAttempt(row["n"], _attempt(row), row["next_attempt_at"]))
     return [
         RecordedDelivery(

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated, Final, Protocol
 
 from fastapi import APIRouter, Depends, Path
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.notifier.api.parameters import uuid_or_none
-from services.notifier.domain.delivery import Delivery, DeliveryId, DeliveryState
+from services.notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, TriggerKind, trigger_kind
 from services.notifier.domain.endpoint_health import EndpointId, endpoint_id
-from services.notifier.domain.history import NumberedAttempt, RecordedDelivery
+from services.notifier.domain.history import MOST_LISTED, NumberedAttempt, RecordedDelivery
+from services.notifier.manual_places import TooManyByHand
 from shared.events import Timestamp
 from shared.http.callers import OWNERS_ONLY, Callers
 from shared.http.documented_problems import problem_answers
@@ -36,7 +37,9 @@ class Requests(Protocol):
 class ByHand(Protocol):
     """Tries outside the schedule."""
 
-    async def deliver(self, delivery: Delivery) -> None: ...
+    async def deliver(self, delivery: Delivery) -> None:
+        """Post once and record it; raises `TooManyByHand` when as many are under way as may be."""
+        ...
 
 
 class Endpoints(Protocol):
@@ -46,6 +49,10 @@ class Endpoints(Protocol):
 _UNKNOWN_REQUEST: Final = {404: ("unknown-request", "There is no request with this id.")}
 _UNKNOWN_DELIVERY: Final = {404: ("unknown-delivery", "There is no delivery with this id.")}
 _DISABLED: Final = {409: ("endpoint-disabled", "The endpoint is disabled: enable it first.")}
+_TOO_MANY: Final = {
+    429: ("too-many-redeliveries", "As many webhooks are delivered by hand as may be at once; see `Retry-After`.")
+}
+RETRY_AFTER_SECONDS: Final = 5
 
 
 class ErrorView(BaseModel):
@@ -56,12 +63,13 @@ class ErrorView(BaseModel):
 class AttemptView(BaseModel):
     """One try; `status` is null without an answer, `response` is the first kilobyte of one.
 
-    `trigger` is the record that caused it, or `manual`; `next_attempt_at` is when the next one was due after it.
+    `trigger` is what caused it: the `completion` of the request, a `retry` of the schedule, or a person (`manual`).
+    `next_attempt_at` is when the next one was due after it.
     """
 
     n: int
     at: Timestamp
-    trigger: str
+    trigger: TriggerKind
     host: str
     status: int | None
     error: ErrorView | None
@@ -85,7 +93,8 @@ class DeliveryView(BaseModel):
     created_at: Timestamp
     delivered_at: Timestamp | None
     next_attempt_at: Timestamp | None
-    attempts: list[AttemptView]
+    attempts: list[AttemptView] = Field(description=f"The newest {MOST_LISTED}, in order.")
+    attempts_total: int = Field(description="How many attempts there were in all.")
 
 
 class DeliveriesView(BaseModel):
@@ -117,7 +126,7 @@ def deliveries_router(
     @router.post(
         "/deliveries/{delivery_id}/redeliver",
         summary="Deliver a webhook once more",
-        responses=problem_answers({**OWNERS_ONLY, **_UNKNOWN_DELIVERY, **_DISABLED}),
+        responses=problem_answers({**OWNERS_ONLY, **_UNKNOWN_DELIVERY, **_DISABLED, **_TOO_MANY}),
     )
     async def redeliver(
         owner: Annotated[Owner, Depends(callers.owner)],
@@ -130,7 +139,7 @@ def deliveries_router(
         known = DeliveryId(_uuid(delivery_id, "delivery"))
         recorded = await _found(records, known, owner)
         await _check_enabled(endpoints, recorded.owed.delivery)
-        await by_hand.deliver(recorded.owed.delivery)
+        await _deliver(by_hand, recorded.owed.delivery)
         return _view(await _found(records, known, owner))
 
     return router
@@ -148,6 +157,14 @@ async def _check_enabled(endpoints: Endpoints, delivery: Delivery) -> None:
     if await endpoints.is_disabled(name):
         detail = f"The endpoint is disabled. Enable it with POST /v1/webhook-endpoints/{name}/enable."
         raise Problem(409, "endpoint-disabled", detail, endpoint_id=name)
+
+
+async def _deliver(by_hand: ByHand, delivery: Delivery) -> None:
+    try:
+        await by_hand.deliver(delivery)
+    except TooManyByHand as refusal:
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        raise Problem(429, "too-many-redeliveries", str(refusal), headers=headers) from refusal
 
 
 def _uuid(text: str, kind: str) -> str:
@@ -174,6 +191,7 @@ def _view(recorded: RecordedDelivery) -> DeliveryView:
         delivered_at=recorded.delivered_at,
         next_attempt_at=progress.next_attempt_at,
         attempts=[_attempt_view(numbered, delivery.host) for numbered in recorded.attempts],
+        attempts_total=recorded.attempts_total,
     )
 
 
@@ -182,7 +200,7 @@ def _attempt_view(numbered: NumberedAttempt, host: str) -> AttemptView:
     return AttemptView(
         n=numbered.n,
         at=attempt.at,
-        trigger=attempt.trigger,
+        trigger=trigger_kind(attempt.trigger),
         host=host,
         status=attempt.status,
         error=ErrorView(code=attempt.error.code, message=attempt.error.message) if attempt.error else None,

@@ -1,27 +1,48 @@
 """`POST /v1/deliveries/redeliver`: many webhooks once more."""
 
+from math import ceil
 from typing import Annotated, Final, Literal, Protocol, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from services.notifier.domain.delivery import DeliveryId
-from services.notifier.domain.redelivery import MOST_AT_ONCE, Redelivery, RedeliveryReport
+from services.notifier.domain.redelivery import (
+    BEGINNING,
+    MOST_AT_ONCE,
+    Place,
+    Redelivery,
+    RedeliveryReport,
+    RedeliveryRunning,
+)
 from shared.http.callers import OWNERS_ONLY, Callers
 from shared.http.documented_problems import UNREADABLE_BODY, problem_answers
 from shared.http.moments import Moment
+from shared.http.problems import Problem
 from shared.ids import Owner, RequestId
+from shared.list_cursors import cursor_of, place_of
 
 EndState = Literal["failed", "delivered"]
 
 _INVALID: Final = {**UNREADABLE_BODY, 422: ("invalid-parameters", "The body is not valid.")}
+_RUNNING: Final = {
+    409: ("redelivery-running", "What the call before scheduled is not due yet; `Retry-After` says when it is.")
+}
+LONGEST_CURSOR: Final = 100
 
 
 class Redeliveries(Protocol):
     async def __call__(self, wanted: Redelivery, *, dry_run: bool) -> RedeliveryReport:
-        """Schedule what fits and may be called, at most `limit`; with `dry_run` only count it."""
+        """Schedule what fits and may be called, at most `limit`; with `dry_run` only count it.
+
+        Raises `RedeliveryRunning` when what the call before scheduled is not due yet.
+        """
         ...
+
+
+def _cursor(text: str) -> str:
+    place_of(text)
+    return text
 
 
 class RedeliveryOrder(BaseModel):
@@ -47,7 +68,9 @@ class RedeliveryOrder(BaseModel):
     limit: int = Field(
         default=MOST_AT_ONCE, strict=True, ge=1, le=MOST_AT_ONCE, description="Webhooks at most, the oldest first."
     )
-    cursor: UUID | None = Field(default=None, description="`next_cursor` of the call before: go on after it.")
+    cursor: Annotated[str, AfterValidator(_cursor)] | None = Field(
+        default=None, max_length=LONGEST_CURSOR, description="`next_cursor` of the call before: go on after it."
+    )
 
     @model_validator(mode="after")
     def _is_a_window(self) -> Self:
@@ -62,7 +85,7 @@ class RedeliveryOrder(BaseModel):
             until=self.until,
             states=set(self.states),
             request_id=None if self.request_id is None else RequestId(str(self.request_id)),
-            after=None if self.cursor is None else DeliveryId(str(self.cursor)),
+            after=BEGINNING if self.cursor is None else Place(*place_of(self.cursor)),
             limit=self.limit,
         )
 
@@ -85,21 +108,29 @@ def redelivery_router(redeliver: Redeliveries, *, callers: Callers) -> APIRouter
         "/redeliver",
         status_code=202,
         summary="Deliver many webhooks once more",
-        responses=problem_answers({**OWNERS_ONLY, **_INVALID}),
+        responses=problem_answers({**OWNERS_ONLY, **_INVALID, **_RUNNING}),
     )
     async def redelivered(
         owner: Annotated[Owner, Depends(callers.owner)], body: RedeliveryOrder
     ) -> RedeliveryAnswer:  # fmt: skip
         """The schedule of each begins anew, 50 in a second, with the same body and `webhook-id`; its first attempt is
         marked `manual`. What is pending is left as it is."""
-        report = await redeliver(body.of(owner), dry_run=body.dry_run)
+        report = await _report(redeliver, body.of(owner), dry_run=body.dry_run)
         return RedeliveryAnswer(
             dry_run=body.dry_run,
             matching=report.matching,
             scheduled=report.scheduled,
             disabled=report.disabled,
-            next_cursor=report.next_cursor,
+            next_cursor=None if report.next_place is None else cursor_of(*report.next_place),
             stopped=report.stopped,
         )
 
     return router
+
+
+async def _report(redeliver: Redeliveries, wanted: Redelivery, *, dry_run: bool) -> RedeliveryReport:
+    try:
+        return await redeliver(wanted, dry_run=dry_run)
+    except RedeliveryRunning as running:
+        headers = {"Retry-After": str(max(1, ceil(running.wait.total_seconds())))}
+        raise Problem(409, "redelivery-running", str(running), headers=headers) from running

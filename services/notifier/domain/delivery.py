@@ -9,9 +9,11 @@ from uuid import UUID, uuid5
 from services.notifier.domain.webhook_body import WEBHOOK_TYPE, webhook_body
 from shared.events import RequestCompleted
 from shared.ids import Owner, RequestId
+from shared.topics import REQUESTS_COMPLETED
 
 DeliveryId = NewType("DeliveryId", str)
 DeliveryState = Literal["pending", "delivered", "failed"]
+TriggerKind = Literal["completion", "retry", "manual"]
 
 MANUAL: Final = "manual"
 """The trigger of an attempt that a person asked for."""
@@ -25,6 +27,15 @@ _PORTS: Final = {"http": 80, "https": 443}
 def delivery_id(request_id: RequestId, url: str) -> DeliveryId:
     """Name a delivery by what is owed to whom, so that a repeated event owes nothing new."""
     return DeliveryId(str(uuid5(_NAMESPACE, f"{request_id}|{url}")))
+
+
+def trigger_kind(trigger: str) -> TriggerKind:
+    """What caused an attempt, without the place of its record, which is no owner's concern."""
+    if trigger == MANUAL:
+        return "manual"
+    topic, _, _ = trigger.partition("/")
+    # A deployment may have a prefix before its topics.
+    return "completion" if topic.endswith(REQUESTS_COMPLETED.name) else "retry"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from services.notifier.domain.delivery import Attempt
 from services.notifier.domain.progress import Owed
+
+MOST_LISTED: Final = 100
+"""Attempts of one delivery that are told at once, the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +22,14 @@ class NumberedAttempt:
 
 @dataclass(frozen=True, slots=True)
 class RecordedDelivery:
-    """A delivery and its attempts, in order."""
+    """A delivery and its newest attempts, in order."""
 
     owed: Owed
     created_at: datetime
     delivered_at: datetime | None
     attempts: tuple[NumberedAttempt, ...]
+
+    @property
+    def attempts_total(self) -> int:
+        """How many there were in all: numbers have no gaps."""
+        return self.attempts[-1].n if self.attempts else 0

@@ -16,7 +16,10 @@ NO_WEBHOOK_SECRET: Final = "no_webhook_secret"  # noqa: S105 - a code, not a sec
 HOPELESS: Final = frozenset({"invalid_url", "blocked_address", "blocked_port", "http_410", ENDPOINT_DISABLED})
 """What no patience heals: the URL may not be called, or its owner says that it is gone for good."""
 
-NOT_POSTED: Final = frozenset({ENDPOINT_DISABLED, NO_WEBHOOK_SECRET})
+NO_PLACE: Final = "no_place"
+"""The safe client had no connection left for the server: it says so before anything is sent."""
+
+NOT_POSTED: Final = frozenset({ENDPOINT_DISABLED, NO_WEBHOOK_SECRET, NO_PLACE})
 """Attempts that ended before anything was sent, for a reason on this side."""
 
 BY_HAND: Final = f"{MANUAL}:"
@@ -77,7 +80,9 @@ class Tried:
 
     @property
     def counts(self) -> bool:
-        return self.wish is None and not (self.was_suspended and self.attempt.status is None)
+        if self.wish is not None or (self.attempt.error is not None and self.attempt.error.code == NO_PLACE):
+            return False
+        return not (self.was_suspended and self.attempt.status is None)
 
     @property
     def was_posted(self) -> bool:

@@ -12,7 +12,6 @@ from services.aggregator.api.status import status_router
 from services.aggregator.api.statuses import Statuses
 from services.aggregator.domain.request_list import (
     BEGINNING,
-    NotACursor,
     Place,
     cursor_after,
     first_place,
@@ -20,6 +19,7 @@ from services.aggregator.domain.request_list import (
 from services.aggregator.known_requests import row_of
 from shared.http.app import service_app
 from shared.ids import LOCAL_OWNER, Owner, RequestId
+from shared.list_cursors import NotACursor
 from tests.callers import ALL_OPERATORS, EVERYONE
 from tests.unit.aggregator.fakes import NOON, FakeListedRequests, request_file
 from tests.unit.aggregator.test_api import Results

@@ -51,12 +51,14 @@ class Appended:
 
 
 class Api:
-    def __init__(self, *script: Answer | Exception, callers: Callers = EVERYONE) -> None:
+    def __init__(
+        self, *script: Answer | Exception, callers: Callers = EVERYONE, receiver: Receiver | None = None
+    ) -> None:  # fmt: skip
         self.now: datetime = NOON
         self.deliveries = DeliveriesInMemory(now=lambda: self.now)
         self.endpoints = self.deliveries.endpoints
         self.secrets = SecretsInMemory(now=lambda: self.now)
-        self.receiver = Receiver(list(script))
+        self.receiver = receiver or Receiver(list(script))
         self.later = LaterInMemory()
         self.appended = Appended()
         cleared = clearance(self.endpoints, self.secrets)

@@ -15,7 +15,7 @@ from services.notifier.domain.endpoint_health import (
     endpoint_id,
     health_after,
 )
-from services.notifier.domain.history import NumberedAttempt, RecordedDelivery
+from services.notifier.domain.history import MOST_LISTED, NumberedAttempt, RecordedDelivery
 from services.notifier.domain.progress import Move, Owed, Progress, Tried, owed_since
 from services.notifier.domain.redelivery import Found, Redelivery, Repeatable
 from services.notifier.domain.webhook_secrets import MOST_SIGNING, SecretId, SecretTerm, TooManySecrets
@@ -101,6 +101,7 @@ class DeliveriesInMemory:
     kept: dict[DeliveryId, Owed] = field(default_factory=dict)
     attempts: dict[DeliveryId, list[NumberedAttempt]] = field(default_factory=dict)
     endpoints: EndpointsInMemory = field(default_factory=EndpointsInMemory)
+    turns: dict[Owner, datetime] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: NOON
 
     async def owe(self, owed: Owed) -> Owed:
@@ -148,15 +149,25 @@ class DeliveriesInMemory:
 
     async def matching(self, wanted: Redelivery) -> Found:
         fitting = [
-            Repeatable(owed.delivery.delivery_id, owed.delivery.request_id, owed.delivery.url)
+            Repeatable(owed.delivery.delivery_id, owed.delivery.request_id, owed.delivery.url, NOON)
             for owed in self.kept.values()
             if owed.delivery.owner == wanted.owner
             and owed.progress.state in wanted.states
             and wanted.since <= NOON < wanted.until
             and wanted.request_id in {None, owed.delivery.request_id}
-            and owed.delivery.delivery_id > (wanted.after or "")
+            and (NOON, UUID(owed.delivery.delivery_id)) > wanted.after
         ]
-        return Found(sorted(fitting, key=lambda one: one.delivery_id)[: wanted.limit], len(fitting))
+        return Found(sorted(fitting, key=lambda one: one.place)[: wanted.limit], len(fitting))
+
+    async def take_turn(self, owner: Owner, *, at: datetime, until: datetime) -> datetime | None:
+        if owner in self.turns and self.turns[owner] > at:
+            return self.turns[owner]
+        self.turns[owner] = until
+        return None
+
+    async def end_turn(self, owner: Owner, *, taken_until: datetime, until: datetime) -> None:
+        if self.turns[owner] == taken_until:
+            self.turns[owner] = until
 
     def _moved(self, delivery_id: DeliveryId, move: Move | None) -> Progress | None:
         owed = self.kept.get(delivery_id)
@@ -172,4 +183,4 @@ class DeliveriesInMemory:
     def _recorded(self, owed: Owed) -> RecordedDelivery:
         attempts = self.attempts.get(owed.delivery.delivery_id, [])
         delivered_at = next((one.attempt.at for one in attempts if one.attempt.succeeded), None)
-        return RecordedDelivery(owed, NOON, delivered_at, tuple(attempts))
+        return RecordedDelivery(owed, NOON, delivered_at, tuple(attempts[-MOST_LISTED:]))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 from standardwebhooks import Webhook
 
 from services.notifier.courier import Answer, Courier
@@ -128,6 +129,18 @@ async def test_only_a_busy_receiver_can_ask_to_be_left_alone(status: int, is_wis
 @pytest.mark.checklist("N8")
 async def test_without_a_time_to_wait_a_busy_receiver_is_an_ordinary_failure() -> None:
     assert (await Desk(Answer(503, b"")).attempt()).counts
+
+
+async def test_an_attempt_that_found_no_connection_free_counts_for_nothing_and_neither_failed_nor_succeeded() -> None:
+    before = [counted(outcome) for outcome in ("failed", "succeeded", "not_posted")]
+    tried = await Desk(Transient("no_place", "full", defers=True)).attempt()
+    assert (tried.counts, tried.was_posted) == (False, False)
+    after = [counted(outcome) for outcome in ("failed", "succeeded", "not_posted")]
+    assert after == [before[0], before[1], before[2] + 1]
+
+
+def counted(outcome: str) -> float:
+    return REGISTRY.get_sample_value("pixelmill_webhook_attempts_total", {"outcome": outcome}) or 0.0
 
 
 async def test_a_failure_of_a_process_that_stood_still_says_nothing_about_the_receiver_but_its_answer_does() -> None:

@@ -1,17 +1,25 @@
 """The notifier over HTTP: the webhooks of a request."""
 
+import asyncio
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 
 from services.notifier.courier import Answer
-from services.notifier.domain.delivery import delivery_id
+from services.notifier.domain.delivery import Delivery, delivery_id, delivery_owed, trigger_kind
 from services.notifier.domain.endpoint_health import endpoint_id
+from services.notifier.domain.history import MOST_LISTED
+from services.notifier.manual_places import IN_ALL, PER_OWNER, ManualPlaces, TooManyByHand
+from services.notifier.settings import MANUAL_PLACES
 from shared.events import rfc3339
-from shared.ids import LOCAL_OWNER
+from shared.ids import LOCAL_OWNER, Owner
 from tests.callers import MemoryKeys, keyed
 from tests.unit.notifier.api import Api
-from tests.unit.notifier.fakes import NOON, REQUEST, URL
+from tests.unit.notifier.fakes import NOON, REQUEST, URL, Receiver, completed
+from tests.waiting import until
 
 NAME = delivery_id(REQUEST, URL)
 
@@ -31,7 +39,7 @@ async def test_deliveries_are_shown_with_their_attempts_and_without_the_rest_of_
     (attempt,) = item["attempts"]
     assert (attempt["n"], attempt["status"], attempt["response"]) == (1, 503, "later")
     assert attempt["error"]["code"] == "http_503"
-    assert attempt["trigger"] == "requests.completed.v1/1/7"
+    assert (attempt["trigger"], item["attempts_total"]) == ("completion", 1)
     assert (attempt["at"], attempt["host"]) == (rfc3339(NOON), "shop.example")
     assert attempt["duration_ms"] >= 0
     assert attempt["next_attempt_at"] == item["next_attempt_at"]
@@ -63,7 +71,7 @@ async def test_a_redelivery_posts_the_same_body_under_the_same_id_and_says_what_
     assert (second.body, second.headers["webhook-id"]) == (first.body, first.headers["webhook-id"])
     assert answer.json()["state"] == "delivered"
     assert answer.json()["next_attempt_at"] is None
-    assert [attempt["trigger"] for attempt in answer.json()["attempts"]] == ["requests.completed.v1/1/7", "manual"]
+    assert [attempt["trigger"] for attempt in answer.json()["attempts"]] == ["completion", "manual"]
 
 
 async def test_a_redelivery_that_fails_leaves_the_schedule_as_it_was() -> None:
@@ -110,3 +118,75 @@ async def test_an_attempt_by_hand_that_fails_names_when_the_schedule_goes_on() -
         answer = await client.post(f"/v1/deliveries/{NAME}/redeliver")
     planned = rfc3339(NOON + timedelta(seconds=5))
     assert [attempt["next_attempt_at"] for attempt in answer.json()["attempts"]] == [planned, planned]
+
+
+@dataclass
+class SilentReceiver(Receiver):
+    """Answers nobody until it is told to."""
+
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def post(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
+        answer = await super().post(url, body=body, headers=headers)
+        await self.answers.wait()
+        return answer
+
+
+@pytest.mark.checklist("N12")
+async def test_who_has_as_many_posted_by_hand_as_may_be_is_told_to_ask_later_and_waits_for_nothing() -> None:
+    receiver = SilentReceiver()
+    api = Api(receiver=receiver)
+    receiver.answers.set()
+    await api.deliver()
+    receiver.answers.clear()
+    async with api.client() as client, asyncio.TaskGroup() as group:
+        asked = [group.create_task(client.post(f"/v1/deliveries/{NAME}/redeliver")) for _ in range(PER_OWNER)]
+        await until(lambda: len(receiver.posted) == 1 + PER_OWNER, what="as many as may be are under way")
+        refused = await client.post(f"/v1/deliveries/{NAME}/redeliver")
+        receiver.answers.set()
+        await asyncio.wait(asked)
+        once_more = await client.post(f"/v1/deliveries/{NAME}/redeliver")
+    assert (refused.status_code, refused.json()["type"]) == (429, "urn:pixelmill:problem:too-many-redeliveries")
+    assert refused.headers["retry-after"] == "5"
+    assert [each.result().status_code for each in asked] + [once_more.status_code] == [200] * (PER_OWNER + 1)
+
+
+def owed_by(owner: str, url: str) -> Delivery:
+    return delivery_owed(completed(owner=Owner(owner)), url)
+
+
+def test_by_hand_there_are_places_per_owner_per_endpoint_and_in_all_and_each_is_given_back() -> None:
+    places = ManualPlaces()
+    with ExitStack() as held:
+        for number in range(IN_ALL):
+            held.enter_context(places.one(owed_by(f"o{number // PER_OWNER}", f"https://s{number}.example/")))
+        with pytest.raises(TooManyByHand), places.one(owed_by("another", "https://free.example/")):
+            pass
+    with ExitStack() as held:
+        for number in range(MANUAL_PLACES):
+            held.enter_context(places.one(owed_by(f"o{number}", f"{URL}&n={number}")))
+        with pytest.raises(TooManyByHand), places.one(owed_by("another", URL)):
+            pass
+
+
+async def test_of_very_many_attempts_the_newest_are_shown_and_all_are_counted() -> None:
+    api = Api()
+    await api.deliver()
+    async with api.client() as client:
+        for _ in range(MOST_LISTED):
+            answer = await client.post(f"/v1/deliveries/{NAME}/redeliver")
+    shown = answer.json()
+    assert shown["attempts_total"] == MOST_LISTED + 1
+    assert [attempt["n"] for attempt in shown["attempts"]] == list(range(2, MOST_LISTED + 2))
+
+
+@pytest.mark.parametrize(
+    ("trigger", "kind"),
+    [
+        ("manual", "manual"),
+        ("test.requests.completed.v1/1/7", "completion"),
+        ("test.webhooks.retry.5s.v1/0/3", "retry"),
+    ],
+)
+def test_owners_see_what_caused_an_attempt_and_not_where_its_record_stands(trigger: str, kind: str) -> None:
+    assert trigger_kind(trigger) == kind

@@ -1,7 +1,9 @@
 """Many webhooks once more, by a window of time."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -13,6 +15,7 @@ from shared.events import DeliveryDue, rfc3339
 from shared.ids import RequestId
 from shared.kafka.records import Received, Trigger
 from shared.kafka.retry_tiers import NOT_BEFORE
+from shared.list_cursors import place_of
 from shared.topics import WEBHOOKS_RETRY
 from tests.callers import MemoryKeys, keyed
 from tests.unit.notifier.api import Api
@@ -157,6 +160,7 @@ async def test_a_call_is_bounded_and_the_next_goes_on_where_it_ended() -> None:
     api = await with_failed(3)
     first = await asked(api, {"limit": 2})
     assert (first["matching"], first["scheduled"]) == (3, 2)
+    api.now += timedelta(minutes=1)
     second = await asked(api, {"limit": 2, "cursor": first["next_cursor"]})
     assert (second["matching"], second["scheduled"], second["next_cursor"]) == (1, 1, None)
     assert len({record.key for _, record in api.appended.records}) == 3
@@ -176,7 +180,33 @@ async def test_where_kafka_goes_away_meanwhile_the_answer_says_how_far_it_came()
     api.appended.away_after = 50
     report = await asked(api, {})
     assert (report["matching"], report["scheduled"], report["stopped"]) == (51, 50, "kafka is away")
-    assert report["next_cursor"] == sorted(api.deliveries.kept)[49]
+    assert place_of(report["next_cursor"]) == (NOON, UUID(sorted(api.deliveries.kept)[49]))
+
+
+async def test_a_cursor_holds_where_its_delivery_was_deleted_meanwhile() -> None:
+    api = await with_failed(3)
+    first = await asked(api, {"limit": 1, "dry_run": True})
+    del api.deliveries.kept[min(api.deliveries.kept)]
+    assert (await asked(api, {"cursor": first["next_cursor"]}))["scheduled"] == 2
+
+
+async def test_an_owner_has_one_call_at_a_time_and_the_next_when_all_it_scheduled_is_due() -> None:
+    keys = MemoryKeys()
+    api = await with_failed(51, callers=keyed(keys))
+    local, other = keys.make("local"), keys.make("somebody else")
+    async with api.client(local) as client:
+        answers = await asyncio.gather(*(client.post("/v1/deliveries/redeliver", json=WINDOW) for _ in range(10)))
+        assert sorted(answer.status_code for answer in answers) == [202] + [409] * 9
+        api.now += timedelta(seconds=1)
+        refused = await client.post("/v1/deliveries/redeliver", json=WINDOW)
+        assert refused.json()["type"] == "urn:pixelmill:problem:redelivery-running"
+        # Five seconds and 51 webhooks, 50 a second, of which a second has passed.
+        assert refused.headers["retry-after"] == "6"
+    assert len(api.appended.records) == 51
+    assert (await asked(api, {"dry_run": True}, local))["matching"] == 51
+    assert (await asked(api, {}, other))["matching"] == 0
+    api.now += timedelta(seconds=6)
+    assert (await asked(api, {}, local))["scheduled"] == 51
 
 
 async def test_where_kafka_is_away_nothing_is_scheduled() -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
+from shared.errors import Transient
 from shared.safe_http import SafeClient
 from tests.unit.safe_http.outcomes import fetched
 from tests.unit.safe_http.outside import outside
@@ -66,4 +67,18 @@ async def test_a_host_whose_places_are_taken_holds_up_no_other() -> None:
         await until(lambda: crowd.inside == PER_HOST, seconds=5, what="the first guests of the host")
         group.create_task(fetched(made, "http://free.example/"))
         await until(lambda: len(world.asked) == PER_HOST + 1, seconds=5, what="the request of another host")
+        crowd.go_on.set()
+
+
+@pytest.mark.checklist("N10")
+async def test_a_post_that_finds_no_place_soon_is_not_made_and_says_so_within_its_deadline() -> None:
+    crowd = Crowd()
+    async with outside(crowd.serve, per_host=PER_HOST) as (made, world), asyncio.TaskGroup() as group:
+        for _ in range(PER_HOST):
+            group.create_task(fetched(made, f"http://{VICTIM}/"))
+        await until(lambda: crowd.inside == PER_HOST, seconds=5, what="the guests of the host")
+        with pytest.raises(Transient) as refused:
+            await made.post(f"http://{VICTIM}/", b"", {}, deadline_seconds=0.1, max_response_bytes=10)
+        assert (refused.value.code, refused.value.defers) == ("no_place", True)
+        assert len(world.asked) == PER_HOST
         crowd.go_on.set()

@@ -1,0 +1,1 @@
+SELECT busy_until FROM notifier.redelivery_turns WHERE owner = $1
