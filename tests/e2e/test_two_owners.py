@@ -1,5 +1,6 @@
 """A system that asks for keys: two owners who do not meet, an operator, and strangers with picture URLs."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,6 +182,7 @@ def test_a_readiness_that_strangers_may_ask_tells_them_no_more_than_that(keyed: 
     assert set(parts.values()) == {"ok"}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="a processor shows its environment to root only")
 @pytest.mark.checklist("D5")
 def test_a_processor_is_told_no_secret_that_it_does_not_read(keyed: System) -> None:
     identity = keyed.processes()["processor-1"].identity

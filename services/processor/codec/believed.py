@@ -21,6 +21,7 @@ from services.processor.codec.job import (
     Refused,
     SourcePicture,
 )
+from services.processor.codec.messages import MAX_ERROR
 
 MAX_MESSAGE: Final = 300
 # An encoder stores what it cannot pack: four bytes for each pixel, and little around them.
@@ -41,7 +42,7 @@ def believed(said: bytes, job: Job) -> Answer:
 
 def _could_be(answer: Answer, job: Job) -> bool:
     if isinstance(answer, Failed):
-        return True
+        return len(answer.error) <= MAX_ERROR and answer.error.isascii()
     if isinstance(answer, Refused):
         # Its code is one of the codec's by type. People read the message.
         return len(answer.message) <= MAX_MESSAGE and answer.message.isascii() and answer.message.isprintable()

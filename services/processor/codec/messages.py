@@ -17,7 +17,7 @@ _IS_READY: Final = re.compile(rb"ready (\d{1,3})")
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 MAX_DESCRIPTORS: Final = 64
-_MAX_ERROR: Final = 2000
+MAX_ERROR: Final = 2000
 
 
 def ready(landlock: int) -> bytes:
@@ -53,7 +53,7 @@ def receive_task(channel: socket.socket) -> Task | None:
 def send_answer(channel: socket.socket, answer: Answer) -> None:
     """Say what became of a task, in one piece."""
     if isinstance(answer, Failed):
-        answer = replace(answer, error=answer.error[-_MAX_ERROR:])
+        answer = replace(answer, error=answer.error.encode("ascii", "backslashreplace").decode()[-MAX_ERROR:])
     channel.send(json.dumps(asdict(answer)).encode())
 
 

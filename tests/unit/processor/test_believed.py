@@ -64,6 +64,8 @@ def test_what_a_codec_of_ours_says_is_believed(job: Job, answer: Answer) -> None
         Refused("corrupt_image", "one line\nand another"),
         Refused("corrupt_image", "\u202egnp.exe"),
         Refused("corrupt_image", "x" * (MAX_MESSAGE + 1)),
+        Failed("x" * 60_000),
+        Failed("\u202egnp.exe"),
         Refused("cancelled", "Never."),  # type: ignore[arg-type]  # as nonsense is
     ],
     ids=[
@@ -82,6 +84,8 @@ def test_what_a_codec_of_ours_says_is_believed(job: Job, answer: Answer) -> None
         "two lines",
         "letters that turn the text",
         "a novel",
+        "an error without end",
+        "letters that turn the log",
         "a code of others",
     ],
 )
