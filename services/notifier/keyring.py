@@ -16,11 +16,15 @@ class Terms(Protocol):
         """The newest first."""
         ...
 
+    async def inherited_until(self, owner: Owner) -> datetime | None:
+        """Until when what an owner had before its first secret signs; None when it never made one."""
+        ...
+
 
 class Keyring:
     """Secrets that owners made, and the operator's `WEBHOOK_SECRET` for the owner `local`.
 
-    That one signs until `local` makes one, and beside it as long as the overlap lasts.
+    That one signs until `local` makes one, and beside it as long as the overlap lasts. Then it has ended for good.
     """
 
     def __init__(self, master: bytes, local: WebhookSecret, terms: Terms) -> None:
@@ -36,6 +40,8 @@ class Keyring:
         """The secrets that sign at a moment, newest first; none when the owner has none."""
         terms = [term for term in await self._terms.of(owner) if term.signs_at(at)]
         secrets = [self.secret(owner, term.secret_id) for term in terms]
-        if owner == LOCAL_OWNER and all(at < term.earlier_until for term in terms):
-            secrets.append(self._local)
+        if owner == LOCAL_OWNER:
+            until = await self._terms.inherited_until(owner)
+            if until is None or at < until:
+                secrets.append(self._local)
         return secrets

@@ -1,6 +1,7 @@
 """Endpoints, secrets and what is to be repeated: the same behaviour in memory and in Postgres."""
 
 from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
@@ -47,9 +48,9 @@ class Kept:
     def endpoint(self) -> EndpointId:
         return endpoint_id(self.owner, URL)
 
-    async def owe(self) -> Owed:
+    async def owe(self, url: str = URL) -> Owed:
         event = completed(RequestId(str(uuid4())), self.owner)
-        return await self.deliveries.owe(owed_since(delivery_owed(event, URL), NOON))
+        return await self.deliveries.owe(owed_since(delivery_owed(event, url), NOON))
 
     async def tried(self, owed: Owed, status: int, at: datetime = NOON) -> None:
         """An attempt of the schedule that was answered so."""
@@ -69,7 +70,13 @@ async def kept(request: pytest.FixtureRequest) -> AsyncIterator[Kept]:
         memory = DeliveriesInMemory()
         yield Kept(memory, memory.endpoints, memory, SecretsInMemory(), memory.endpoints.told)
         return
-    stack: StackForTests = request.getfixturevalue("stack")
+    async with in_postgres(request.getfixturevalue("stack"), Owner(f"owner-{uuid4()}")) as found:
+        yield found
+
+
+@asynccontextmanager
+async def in_postgres(stack: StackForTests, owner: Owner) -> AsyncIterator[Kept]:
+    """What a notifier that has just been started finds there."""
     url = stack.environment()["DATABASE_URL"]
     await migrate(url)
     database = Database(PostgresSettings.model_validate({"database_url": url}))
@@ -77,7 +84,7 @@ async def kept(request: pytest.FixtureRequest) -> AsyncIterator[Kept]:
     endpoints = PostgresEndpoints(database, disable_after=FIVE_DAYS, tell=told.append)
     deliveries = PostgresDeliveries(database, endpoints, now=lambda: NOON)
     secrets = PostgresSecrets(database, now=lambda: NOON)
-    yield Kept(deliveries, endpoints, PostgresRedeliveries(database), secrets, told)
+    yield Kept(deliveries, endpoints, PostgresRedeliveries(database), secrets, told, owner)
     await database.close()
 
 
@@ -102,6 +109,39 @@ async def test_an_endpoint_fails_is_disabled_with_the_attempt_and_is_enabled_by_
     assert await kept.endpoints.of_owner(kept.owner) == []
 
 
+@pytest.mark.stack
+@pytest.mark.checklist("N13")
+async def test_the_days_of_nothing_but_failures_are_counted_over_a_restart(stack: StackForTests) -> None:
+    owner = Owner(f"owner-{uuid4()}")
+    async with in_postgres(stack, owner) as before:
+        await before.tried(await before.owe(), 500, NOON)
+        await before.tried(await before.owe(), 500, NOON + FIVE_DAYS / 2)
+    async with in_postgres(stack, owner) as after:
+        await after.tried(await after.owe(), 500, NOON + FIVE_DAYS)
+        assert (await after.health()).reason == "failing"
+    async with in_postgres(stack, owner) as later:
+        assert await later.endpoints.is_disabled(later.endpoint)
+
+
+async def test_of_endpoints_nothing_is_kept_that_have_no_delivery_left_or_were_silent_for_long(kept: Kept) -> None:
+    gone, shared = f"{URL}&gone", f"{URL}&shared"
+    for url in (gone, shared):
+        await kept.tried(await kept.owe(url), 410)
+    alone, one_of_two = await kept.owe(gone), await kept.owe(shared)
+    await kept.deliveries.forget(one_of_two.delivery.request_id)
+    await kept.deliveries.forget(alone.delivery.request_id)
+    assert await urls(kept) == {gone, shared}
+    only = await kept.owe(f"{URL}&only")
+    await kept.tried(only, 410)
+    await kept.deliveries.forget(only.delivery.request_id)
+    assert await urls(kept) == {gone, shared}
+    await kept.tried(await kept.owe(f"{URL}&silent"), 500)
+    long_after = NOON + FIVE_DAYS + timedelta(seconds=1)
+    for _ in range(3):
+        await kept.tried(await kept.owe(), 500, long_after)
+    assert await urls(kept) == {gone, shared, URL}
+
+
 async def test_a_new_secret_ends_those_before_it_after_the_overlap_and_a_few_sign_at_once(kept: Kept) -> None:
     secrets, owner = kept.secrets, kept.owner
     made = [await secrets.make(owner, DAY) for _ in range(MOST_SIGNING)]
@@ -121,6 +161,19 @@ async def test_a_new_secret_ends_those_before_it_after_the_overlap_and_a_few_sig
     assert last.secret_id != shorter.secret_id
     assert await secrets.of(Owner("somebody else")) == []
     assert not await secrets.end(owner, SecretId(str(uuid4())))
+
+
+async def test_what_signed_before_an_owners_first_secret_ends_once_and_keeps_its_end(kept: Kept) -> None:
+    secrets, owner = kept.secrets, kept.owner
+    assert await secrets.inherited_until(owner) is None
+    first = await secrets.make(owner, DAY)
+    assert await secrets.inherited_until(owner) == NOON + DAY
+    await secrets.make(owner, 2 * DAY)
+    assert await secrets.inherited_until(owner) == NOON + DAY
+    last = await secrets.make(owner, timedelta(0))
+    for one in (first, last):
+        await secrets.end(owner, one.secret_id)
+    assert await secrets.inherited_until(owner) == NOON
 
 
 async def test_deliveries_to_repeat_are_those_of_the_owner_the_window_and_the_states(kept: Kept) -> None:
@@ -178,6 +231,10 @@ async def restarted(kept: Kept, name: DeliveryId, states: Collection[DeliverySta
     owed = await kept.deliveries.restart(name, trigger="manual:t/0/5", states=states)
     assert owed is not None
     return owed.progress.state
+
+
+async def urls(kept: Kept) -> set[str]:
+    return {one.url for one in await kept.endpoints.of_owner(kept.owner)}
 
 
 def place_after(found: Found) -> Place:

@@ -101,9 +101,11 @@ class PostgresDeliveries:
         return None if row is None else AttemptError(row["error_code"], row["error_message"])
 
     async def forget(self, request_id: RequestId) -> None:
-        """Remove the deliveries of a request and their attempts."""
-        async with self._database.connection() as connection:
-            await connection.execute(_SQL["delete_deliveries"], request_id)
+        """Remove the deliveries of a request with their attempts, and endpoints to which no delivery is left."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(_SQL["delete_deliveries"], request_id)
+            for row in rows:
+                await self._endpoints.forget_unused(connection, Owner(row["owner"]), row["url"])
 
     async def of_request(self, request_id: RequestId) -> Sequence[RecordedDelivery]:
         """All deliveries of a request, oldest first, each with its newest attempts in order."""

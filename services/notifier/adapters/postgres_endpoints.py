@@ -39,7 +39,13 @@ class PostgresEndpoints:
         await connection.execute(
             _SQL["keep_endpoint"], name, after.failing_since, after.last_failed_at, after.disabled_at, after.reason
         )
+        # The next failure of those would begin the count anew: they say nothing. Last, since one's own row is held now.
+        await connection.execute(_SQL["delete_silent_endpoints"], tried.attempt.at - self._disable_after)
         return Endpoint(name, url, after) if after.is_disabled and not before.is_disabled else None
+
+    async def forget_unused(self, connection: Connection, owner: Owner, url: str) -> None:
+        """Keep nothing of an endpoint to which no delivery belongs any more, nor its URL."""
+        await connection.execute(_SQL["delete_unused_endpoint"], endpoint_id(owner, url), owner, url)
 
     async def is_disabled(self, name: EndpointId) -> bool:
         return bool(await self.disabled_among([name]))

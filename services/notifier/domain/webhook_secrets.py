@@ -32,11 +32,10 @@ class TooManySecrets(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SecretTerm:
-    """How long a secret signs, and until when those before it do."""
+    """How long a secret signs."""
 
     secret_id: SecretId
     created_at: datetime
-    earlier_until: datetime
     expires_at: datetime | None = None
 
     def signs_at(self, moment: datetime) -> bool:

@@ -38,8 +38,15 @@ class EndpointsInMemory:
         _, _, before = self.kept.get(name, (owner, url, HEALTHY))
         after = health_after(before, tried, FIVE_DAYS)
         self.kept[name] = owner, url, after
+        if not tried.says_nothing and not tried.attempt.succeeded:
+            self._forget_silent(tried.attempt.at - FIVE_DAYS)
         if after.is_disabled and not before.is_disabled:
             self.told.append(Endpoint(name, url, after))
+
+    def _forget_silent(self, before: datetime) -> None:
+        for name, (_, _, health) in list(self.kept.items()):
+            if not health.is_disabled and health.last_failed_at is not None and health.last_failed_at < before:
+                del self.kept[name]
 
     async def is_disabled(self, name: EndpointId) -> bool:
         return bool(await self.disabled_among([name]))
@@ -64,7 +71,12 @@ class SecretsInMemory:
     """Terms of secrets, as Postgres keeps them."""
 
     kept: dict[Owner, list[SecretTerm]] = field(default_factory=dict)
+    inherited: dict[Owner, datetime] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: NOON
+    _made: int = 0
+
+    async def inherited_until(self, owner: Owner) -> datetime | None:
+        return self.inherited.get(owner)
 
     async def of(self, owner: Owner) -> Sequence[SecretTerm]:
         return [term for term in self.kept.get(owner, []) if term.signs_at(self.now())]
@@ -73,8 +85,9 @@ class SecretsInMemory:
         signing, until = await self.of(owner), self.now() + overlap
         if overlap and len(signing) >= MOST_SIGNING:
             raise TooManySecrets
-        number = sum(len(terms) for terms in self.kept.values())
-        made = SecretTerm(SecretId(str(UUID(int=number))), self.now(), until)
+        self._made += 1
+        made = SecretTerm(SecretId(str(UUID(int=self._made))), self.now())
+        self.inherited[owner] = min(self.inherited.get(owner, until), until)
         ended = [replace(term, expires_at=min(term.expires_at or until, until)) for term in signing]
         self.kept[owner] = [made, *(term for term in ended if term.signs_at(self.now()))]
         return made
@@ -140,6 +153,9 @@ class DeliveriesInMemory:
 
     async def forget(self, request_id: RequestId) -> None:
         self.kept = {name: one for name, one in self.kept.items() if one.delivery.request_id != request_id}
+        used = {endpoint_id(one.delivery.owner, one.delivery.url) for one in self.kept.values()}
+        for name in self.endpoints.kept.keys() - used:
+            del self.endpoints.kept[name]
 
     async def find(self, delivery_id: DeliveryId) -> RecordedDelivery | None:
         return self._recorded(self.kept[delivery_id]) if delivery_id in self.kept else None

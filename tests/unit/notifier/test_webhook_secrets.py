@@ -54,6 +54,18 @@ async def test_owner_local_has_the_operators_secret_until_the_overlap_of_its_fir
     assert await ring.signing(LOCAL_OWNER, NOON + DAY) == [own]
     await secrets.end(LOCAL_OWNER, made.secret_id)
     assert await ring.signing(LOCAL_OWNER, NOON) == [SECRET]
+    assert await ring.signing(LOCAL_OWNER, NOON + DAY) == []
+
+
+@pytest.mark.checklist("N3")
+async def test_an_operators_secret_that_has_ended_signs_no_more_whatever_becomes_of_those_after_it() -> None:
+    secrets = SecretsInMemory()
+    ring = keyring(secrets)
+    leaked = await secrets.make(LOCAL_OWNER, timedelta(0))
+    await secrets.end(LOCAL_OWNER, leaked.secret_id)
+    assert await ring.signing(LOCAL_OWNER, NOON) == []
+    made = await secrets.make(LOCAL_OWNER, DAY)
+    assert await ring.signing(LOCAL_OWNER, NOON) == [ring.secret(LOCAL_OWNER, made.secret_id)]
 
 
 async def test_nobody_else_has_the_operators_secret_or_that_of_another() -> None:

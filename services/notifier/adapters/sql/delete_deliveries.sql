@@ -1,2 +1,2 @@
 -- Their attempts go with them.
-DELETE FROM notifier.deliveries WHERE request_id = $1
+DELETE FROM notifier.deliveries WHERE request_id = $1 RETURNING owner, url
