@@ -1,5 +1,6 @@
 """Memory of every process of a stack, by its name: what it holds alone and its share of what it holds with others."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,12 +81,21 @@ def with_descendants(pid: int) -> Iterator[int]:
 
 
 def proportional_set_size(pid: int) -> int:
-    """0 for a process that has just ended."""
+    """0 for a process that has just ended; the whole resident set of one that shows its maps to root alone."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
+    except PermissionError:
+        return _resident_set_size(pid)
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return next((int(line.split()[1]) * KIBIBYTE for line in lines if line.startswith("Pss:")), 0)
+
+
+def _resident_set_size(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def _megabytes(count: int) -> float:
