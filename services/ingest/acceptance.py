@@ -73,6 +73,19 @@ class Acceptance:
         """
         return await self._uploads.begin(self._upload(request_id, submitter, least), self._now())
 
+    async def earlier(self, submitter: Submitter) -> Agreed | None:
+        """What the submitter's Idempotency-Key stands for."""
+        return await self._uploads.agreed(submitter)
+
+    async def count_received(self, submitter: Submitter, size: int) -> None:
+        """Count what was received and did not become a request, if anybody is counted."""
+        if submitter.key_id is None or not size:
+            return
+        try:
+            await self._uploads.count_received(submitter.key_id, size, self._now())
+        except DependencyAway as away:
+            log.warning("received bytes not counted", extra={"key_id": submitter.key_id, "reason": str(away)})
+
     async def take(self, request_id: RequestId, submitter: Submitter) -> Lease | None:
         """Note an upload under a name that others may have begun, too; None when it is a request, or was."""
         return await self._uploads.take(self._upload(request_id, submitter))

@@ -42,6 +42,10 @@ class TooManyUploads(SubmissionRefused):
     """This process receives as many uploads as it may. Try again shortly."""
 
 
+class TooManyOfOwner(SubmissionRefused):
+    """As many uploads or retries as one owner may have at once are under way. Wait for one of their answers."""
+
+
 class KeyInUse(SubmissionRefused):
     """Another upload with this Idempotency-Key is being received. Wait for its answer."""
 
@@ -139,6 +143,14 @@ class Uploads(Protocol):
 
         Raises `KeyInUse`, and `QuotaExceeded` when one is used up already.
         """
+        ...
+
+    async def agreed(self, submitter: Submitter) -> Agreed | None:
+        """What the submitter's Idempotency-Key stands for."""
+        ...
+
+    async def count_received(self, key_id: KeyId, size: int, now: datetime) -> None:
+        """Count the bytes of an upload that did not become a request."""
         ...
 
     async def take(self, upload: Upload) -> Lease | None:

@@ -21,6 +21,7 @@ from services.ingest.csv_upload import (
 from services.ingest.domain.quotas import Usage
 from services.ingest.domain.request_terms import Limits, retry_file
 from services.ingest.domain.retried_manifest import DamagedResults
+from services.ingest.owner_places import OwnerPlaces
 from services.ingest.retried_images import OriginalObjects, store_retried_images
 from shared.errors import DependencyAway
 from shared.ids import Owner, RequestId
@@ -104,11 +105,16 @@ class RetryRequest:
         self._now = now
         self._new_id = new_id
         self._places = asyncio.Semaphore(RETRIES_AT_ONCE)
+        self._owners = OwnerPlaces(RETRIES_AT_ONCE)
 
     async def __call__(self, request_id: RequestId, submitter: Submitter) -> Accepted:
         """Accept a retry, or raise `SubmissionRefused` or `DependencyAway`."""
         if self._places.locked():
             raise TooManyUploads
+        with self._owners.held(submitter):
+            return await self._in_place(request_id, submitter)
+
+    async def _in_place(self, request_id: RequestId, submitter: Submitter) -> Accepted:
         async with self._places:
             try:
                 return await self._retry(request_id, submitter)
@@ -140,6 +146,9 @@ class RetryRequest:
             raise
 
     async def _retry(self, request_id: RequestId, submitter: Submitter) -> Accepted:
+        if await self._acceptance.earlier(submitter) is None:
+            # Before anything is written: whoever asks for what cannot be retried costs little.
+            await self._retriable(request_id, submitter.owner)
         begun = await self._acceptance.begin(self._new_id(), submitter, least=Usage(requests=1, rows=1))
         if isinstance(begun, Agreed):
             if begun.fingerprint != _fingerprint(request_id):

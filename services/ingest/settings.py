@@ -51,7 +51,7 @@ class IngestSettings(
     )
     quota_rows_per_hour: int = Field(default=5_000_000, ge=0, description="Rows of these requests (0: no limit)")
     quota_bytes_per_hour: int = Field(
-        default=5_000_000_000, ge=0, description="Bytes of the CSVs uploaded for them (0: no limit)"
+        default=5_000_000_000, ge=0, description="Bytes of CSVs, refused ones and dry runs too (0: no limit)"
     )
     quota_requests_in_flight: int = Field(
         default=100, ge=0, description="Requests and uploads of one API key that are under way at once (0: no limit)"

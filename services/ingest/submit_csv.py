@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from services.ingest.acceptance import Acceptance, Accepted
+from services.ingest.counted_body import CountedBody
 from services.ingest.csv_upload import (
     Agreed,
     Announcements,
@@ -14,6 +15,7 @@ from services.ingest.csv_upload import (
     Submitter,
     TooManyUploads,
     UploadBody,
+    UploadLost,
     UploadObjects,
     Uploads,
 )
@@ -22,7 +24,9 @@ from services.ingest.domain.options import SubmitOptions
 from services.ingest.domain.quotas import Usage
 from services.ingest.domain.recipe_book import RecipeBook
 from services.ingest.domain.request_terms import Limits, lane_of, request_file
+from services.ingest.owner_places import OwnerPlaces
 from services.ingest.receive_csv import ReceivedCsv, fingerprint_of, receive_csv
+from shared.errors import DependencyAway
 from shared.events import Lane
 from shared.ids import RequestId
 
@@ -66,22 +70,37 @@ class SubmitCsv:
         self._now = now
         self._new_id = new_id
         self._receiving = 0
+        self._owners = OwnerPlaces(terms.uploads_at_once)
 
     async def __call__(self, body: UploadBody, submitter: Submitter) -> Accepted | DryRun:
         """Accept the CSV in `body`, or raise: `SubmissionRefused`, `DependencyAway`, or what the body raises."""
         if self._receiving >= self._terms.uploads_at_once:
             raise TooManyUploads
-        self._receiving += 1
-        try:
-            return await self._submit(body, submitter)
-        finally:
-            self._receiving -= 1
+        with self._owners.held(submitter):
+            self._receiving += 1
+            try:
+                return await self._submit(CountedBody(body), submitter)
+            finally:
+                self._receiving -= 1
 
-    async def _submit(self, body: UploadBody, submitter: Submitter) -> Accepted | DryRun:
+    async def _submit(self, body: CountedBody, submitter: Submitter) -> Accepted | DryRun:
         least = Usage(requests=1, rows=1, bytes=body.least_bytes())
         begun = await self._acceptance.begin(self._new_id(), submitter, least=least)
         if isinstance(begun, Agreed):
             return await self._replay(begun, body)
+        try:
+            outcome = await self._received(begun, body)
+        except (DependencyAway, UploadLost):
+            # Ours, not the submitter's.
+            raise
+        except Exception:
+            await self._acceptance.count_received(submitter, body.received)
+            raise
+        if isinstance(outcome, DryRun):
+            await self._acceptance.count_received(submitter, body.received)
+        return outcome
+
+    async def _received(self, begun: Lease, body: UploadBody) -> Accepted | DryRun:
         stored = await self._acceptance.stored(begun, self._store(begun, body))
         if isinstance(stored, DryRun):
             await self._acceptance.discard(begun)

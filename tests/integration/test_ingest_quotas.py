@@ -149,12 +149,23 @@ async def test_what_is_announced_as_too_large_is_refused_before_it_is_received(r
 
 
 @pytest.mark.checklist("I14")
+async def test_bytes_that_became_nothing_count_for_the_hour_in_which_they_came(rows: Rows) -> None:
+    submitter = await limited(rows, bytes_per_hour=100)
+    assert submitter.key_id is not None
+    await rows.count_received(submitter.key_id, 101, NOON)
+    with pytest.raises(QuotaExceeded):
+        await begin(rows, submitter)
+    await begin(rows, submitter, now=NEXT_HOUR)
+
+
+@pytest.mark.checklist("I14")
 async def test_a_replay_is_never_refused_even_under_another_key_of_its_owner(rows: Rows) -> None:
     limited_to_one = await limited(rows, requests_per_hour=1, requests_in_flight=1)
     submitter = limited_to_one._replace(idempotency_key="order-17")
     lease = await submit(rows, submitter)
     for again in (submitter, submitter._replace(key_id=new_token().key_id)):
-        found = await rows.begin(Upload(new_id(), again, LATER, ONE), NOON)
+        assert await rows.agreed(again) == await rows.begin(Upload(new_id(), again, LATER, ONE), NOON)
+        found = await rows.agreed(again)
         assert isinstance(found, Agreed)
         assert found.request.request_id == lease.request_id
 

@@ -43,6 +43,11 @@ async def count_up(connection: Connection, key_id: KeyId, usage: Usage, *, quota
         raise QuotaExceeded(excess, now)
 
 
+async def count_received(connection: Connection, key_id: KeyId, size: int, *, now: datetime) -> None:
+    """Count bytes that became nothing. They refuse what comes next, if anything."""
+    await connection.execute(_SQL["count_up_usage"], key_id, hour_of(now), *Usage(bytes=size))
+
+
 def _limits(row: Mapping[str, Any], otherwise: Quotas) -> Quotas:
     return Quotas.stored(row["quotas"]).over(otherwise)
 

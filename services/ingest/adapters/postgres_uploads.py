@@ -5,11 +5,12 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 
-from services.ingest.adapters.postgres_quotas import count_up, judge_beginning
+from services.ingest.adapters.postgres_quotas import count_received, count_up, judge_beginning
 from services.ingest.adapters.request_json import from_json, to_json
 from services.ingest.csv_upload import Agreed, KeyInUse, Lease, Notes, Submitter, Upload, UploadLost
 from services.ingest.domain.findings import Finding
 from services.ingest.domain.quotas import Quotas
+from shared.api_keys import KeyId
 from shared.ids import RequestId
 from shared.postgres import Connection, Database, load_queries
 
@@ -32,9 +33,9 @@ class PostgresUploads:
         owner, key, key_id = upload.submitter
         async with self._database.transaction() as connection:
             if key is not None:
-                row = await connection.fetchrow(_SQL["find_idempotency_key"], owner, key)
-                if row is not None:
-                    return Agreed(from_json(row["request"]), row["fingerprint"], _notes_from(row["notes"]))
+                agreed = await _agreed(connection, upload.submitter)
+                if agreed is not None:
+                    return agreed
                 await connection.execute(_SQL["release_expired_key"], owner, key, now)
             token = await connection.fetchval(
                 _SQL["begin_upload"], upload.request_id, owner, key, upload.expires_at, key_id
@@ -44,6 +45,16 @@ class PostgresUploads:
             if key_id is not None:
                 await judge_beginning(connection, key_id, upload.least, quotas=self._quotas, now=now)
         return Lease(upload.request_id, upload.submitter, str(token))
+
+    async def agreed(self, submitter: Submitter) -> Agreed | None:
+        if submitter.idempotency_key is None:
+            return None
+        async with self._database.connection() as connection:
+            return await _agreed(connection, submitter)
+
+    async def count_received(self, key_id: KeyId, size: int, now: datetime) -> None:
+        async with self._database.connection() as connection:
+            await count_received(connection, key_id, size, now=now)
 
     async def take(self, upload: Upload) -> Lease | None:
         request_id, owner = upload.request_id, upload.submitter.owner
@@ -101,6 +112,11 @@ class PostgresUploads:
             accepted = {row["request_id"] for row in await connection.fetch(_SQL["accepted_uploads"], request_ids)}
             yield [request_id for request_id in request_ids if request_id not in accepted]
             await connection.executemany(_SQL["end_upload"], [(request_id,) for request_id in request_ids])
+
+
+async def _agreed(connection: Connection, submitter: Submitter) -> Agreed | None:
+    row = await connection.fetchrow(_SQL["find_idempotency_key"], submitter.owner, submitter.idempotency_key)
+    return None if row is None else Agreed(from_json(row["request"]), row["fingerprint"], _notes_from(row["notes"]))
 
 
 async def _insert_key(connection: Connection, submitter: Submitter, request_id: RequestId, fingerprint: bytes) -> None:

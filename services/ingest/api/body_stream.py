@@ -49,7 +49,8 @@ class BodyStream:
         declared = self._declared or ""
         if not (declared.isascii() and declared.isdecimal()) or _is_more(declared, self._max_bytes):
             return 0
-        return int(declared)
+        # Python reads no number with thousands of digits, noughts or not.
+        return int(declared.lstrip("0") or "0")
 
     async def discard(self) -> None:
         """Take a short rest of the body, so that the client sees the answer."""

@@ -17,7 +17,8 @@ IDEMPOTENCY_KEY = {
 
 QUOTA_EXCEEDED = (
     "quota-exceeded",
-    "A quota of this API key is used up; `quota` and `limit` say which, `Retry-After` when to come again.",
+    "A quota of this API key is used up; `quota` and `limit` say which, `Retry-After` when to come again. Or its owner "
+    "has half of what this server takes at once under way (`too-many-uploads`).",
 )
 
 

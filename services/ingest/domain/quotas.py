@@ -21,7 +21,9 @@ class Quotas(BaseModel):
 
     requests_per_hour: Limit | None = Field(default=None, description="Requests accepted within an hour, retries too.")
     rows_per_hour: Limit | None = Field(default=None, description="Rows of these requests.")
-    bytes_per_hour: Limit | None = Field(default=None, description="Bytes of the CSVs that were uploaded for them.")
+    bytes_per_hour: Limit | None = Field(
+        default=None, description="Bytes of CSVs that were uploaded, refused ones and dry runs too."
+    )
     requests_in_flight: Limit | None = Field(
         default=None, description="Requests that have not ended, and uploads under way."
     )

@@ -8,7 +8,7 @@ from typing import cast
 from uuid import uuid4
 
 from services.ingest.cancel_request import Cancellation, Cancelling, CancelState, cancel_requested
-from services.ingest.csv_upload import Agreed, KeyInUse, Lease, QuotaExceeded, Upload, UploadLost
+from services.ingest.csv_upload import Agreed, KeyInUse, Lease, QuotaExceeded, Submitter, Upload, UploadLost
 from services.ingest.delete_request import DeletedRequest, DoomedRequest, Marking
 from services.ingest.deployer_files import recipe_book
 from services.ingest.domain.csv_intake import CsvIntake, IntakeTerms
@@ -155,6 +155,15 @@ class RequestsInMemory:
                 raise KeyInUse
         self._judge_beginning(upload, now)
         return self._leased(upload)
+
+    async def agreed(self, submitter: Submitter) -> Agreed | None:
+        self._answer()
+        return None if submitter.idempotency_key is None else self.keys.get(submitter[:2])
+
+    async def count_received(self, key_id: KeyId, size: int, now: datetime) -> None:
+        self._answer()
+        place = (key_id, hour_of(now))
+        self.used[place] = self.used.get(place, Usage()).plus(Usage(bytes=size))
 
     async def take(self, upload: Upload) -> Lease | None:
         self._answer()

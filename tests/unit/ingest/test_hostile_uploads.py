@@ -72,6 +72,11 @@ async def test_a_length_beyond_the_limit_is_refused_before_a_byte_is_read(declar
 
 
 @pytest.mark.checklist("I1")
+@pytest.mark.parametrize(("declared", "size"), [("0" * 5000, 0), ("0" * 5000 + "10", 10), ("9" * 5000, 0), ("x", 0)])
+def test_an_announced_length_is_read_however_it_is_written(declared: str, size: int) -> None:
+    assert BodyStream(trickled(), declared=declared, max_bytes=10).declared_bytes() == size
+
+
 @pytest.mark.parametrize("declared", ["0", "3", "-1", "\u00b2", "1e9", "", "+11", " 11"])
 async def test_a_length_that_lies_lets_nothing_more_in(declared: str) -> None:
     with pytest.raises(Problem) as caught:

@@ -81,12 +81,30 @@ async def test_what_is_under_way_is_429_with_a_small_number() -> None:
 
 
 @pytest.mark.checklist("I14")
-async def test_only_what_is_accepted_counts() -> None:
-    quoted = Quoted(requests_per_hour=1, rows_per_hour=2, bytes_per_hour=len(GOOD_CSV), requests_in_flight=1)
+async def test_requests_and_rows_count_when_they_are_accepted_and_bytes_as_they_come() -> None:
+    wrong = csv_of("x,,")
+    received = 2 * len(GOOD_CSV) + len(wrong)
+    quoted = Quoted(requests_per_hour=1, rows_per_hour=2, bytes_per_hour=received, requests_in_flight=1)
     assert (await quoted.post(params={"dry_run": "true"})).status_code == 200
-    assert (await quoted.post(csv_of("x,,"))).status_code == 422
+    assert (await quoted.post(wrong)).status_code == 422
     assert (await quoted.post()).status_code == 202
-    assert quoted.rows.used == {(quoted.key_id, NOON): Usage(1, 2, len(GOOD_CSV))}
+    assert quoted.rows.used == {(quoted.key_id, NOON): Usage(1, 2, received)}
+
+
+@pytest.mark.checklist("I14")
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"files": {"file": ("a.csv", csv_of("x,,"))}},
+        {"files": {"file": ("a.csv", GOOD_CSV)}, "data": {"dry_run": "true"}},
+    ],
+    ids=["refused", "dry"],
+)
+async def test_what_is_refused_or_only_tried_uses_up_the_bytes_of_a_key(body: dict[str, Any]) -> None:
+    quoted = Quoted(bytes_per_hour=len(csv_of("x,,")) - 1)
+    first, second = [await quoted.api.post(**body, headers=quoted.headers) for _ in range(2)]
+    assert first.status_code in {200, 422}
+    assert (second.status_code, second.json()["quota"]) == (429, "bytes_per_hour")
 
 
 async def test_a_replay_counts_nothing_and_is_not_refused_not_even_under_a_new_key_of_the_owner() -> None:

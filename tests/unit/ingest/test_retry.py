@@ -1,15 +1,20 @@
 """`POST /v1/requests/{id}/retry`: a new request that carries over what succeeded, or nothing at all."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from services.ingest.retry_request import RETRIES_AT_ONCE
 from shared import object_keys
+from shared.errors import DependencyAway
 from shared.ids import LOCAL_OWNER, Owner, RequestId
 from shared.request_files import RequestFile
+from tests.callers import MemoryKeys, keyed
 from tests.unit.ingest.fakes import NOON, REQUEST
 from tests.unit.ingest.retrying import BUCKET, LATER, TODAY, Retrying, result
+from tests.waiting import until
 
 OTHER = "11111111-2222-4333-8444-555555555555"
 
@@ -60,6 +65,43 @@ async def test_what_succeeded_altogether_has_nothing_to_retry() -> None:
 @pytest.mark.parametrize("name", [OTHER, "nonsense"])
 async def test_what_is_no_request_is_404(name: str) -> None:
     assert await Retrying().refused(name) == (404, "unknown-request")
+
+
+@pytest.mark.parametrize("key", [None, "again"])
+@pytest.mark.parametrize(
+    ("retrying", "name"), [(Retrying(), OTHER), (Retrying(ended=False), REQUEST)], ids=["unknown", "running"]
+)
+async def test_what_cannot_be_retried_is_refused_before_an_upload_is_noted(
+    retrying: Retrying, name: str, key: str | None
+) -> None:
+    free_names = len(retrying.new_ids)
+    await retrying.refused(name, key=key)
+    assert len(retrying.new_ids) == free_names
+
+
+async def test_one_owner_holds_half_of_the_places_for_retries() -> None:
+    keys = MemoryKeys()
+    shop, other = keys.make("shop"), keys.make("other")
+    retrying = Retrying(callers=keyed(keys), owner=Owner("shop"))
+    go, waiting, copy = asyncio.Event(), [], retrying.store.copy
+
+    async def held(bucket: str, key: str, *, source_key: str) -> None:
+        waiting.append(key)
+        await go.wait()
+        await copy(bucket, key, source_key=source_key)
+
+    retrying.store.copy = held  # type: ignore[method-assign]  # a slow store
+    async with retrying.client() as client:
+        address = f"/v1/requests/{REQUEST}/retry"
+        asked = [asyncio.create_task(client.post(address, headers=shop)) for _ in range(RETRIES_AT_ONCE // 2)]
+        await until(lambda: len(waiting) == len(asked))
+        refused = await client.post(address, headers=shop)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+        assert refused.json()["type"] == "urn:pixelmill:problem:too-many-uploads"
+        assert (await client.post(address, headers=other)).status_code == 404
+        go.set()
+        assert [(await answer).status_code for answer in asked] == [202] * len(asked)
+        assert (await client.post(address, headers=shop)).status_code == 202
 
 
 async def test_a_request_of_somebody_else_or_one_that_is_being_deleted_is_404() -> None:
@@ -114,7 +156,12 @@ async def test_two_retries_without_a_key_are_two_requests() -> None:
 
 async def test_storage_away_accepts_nothing_and_leaves_what_is_there_to_the_sweeper() -> None:
     retrying = Retrying()
-    retrying.store.is_away = True
+
+    async def goes_away(*_: object, **__: object) -> None:
+        retrying.store.is_away = True
+        raise DependencyAway("object storage", "set away by a test")
+
+    retrying.store.copy = goes_away  # type: ignore[method-assign]  # while the input is copied
     assert await retrying.refused() == (503, "part-away")
     (upload,) = retrying.rows.uploads.values()
     assert upload.expires_at < NOON

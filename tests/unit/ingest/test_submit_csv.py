@@ -15,6 +15,7 @@ from services.ingest.csv_upload import (
     KeyMismatch,
     Notes,
     Submitter,
+    TooManyOfOwner,
     TooManyUploads,
     Upload,
     UploadBody,
@@ -25,6 +26,7 @@ from services.ingest.domain.csv_rules import CsvRules
 from services.ingest.domain.options import SubmitOptions
 from services.ingest.submit_csv import DryRun, SubmitCsv, Terms
 from services.ingest.url_judge import url_judge
+from shared.api_keys import new_token
 from shared.errors import DependencyAway
 from shared.ids import LOCAL_OWNER, Owner, RequestId
 from shared.object_keys import input_csv, manifest_chunk, request_object
@@ -227,3 +229,31 @@ async def test_more_uploads_than_allowed_are_sent_away() -> None:
     await asyncio.gather(running, return_exceptions=True)
     assert ingest.is_untouched()
     assert await ingest.accepted(body_of())
+
+
+async def test_one_owner_holds_half_of_the_places_and_without_keys_everybody_shares_all() -> None:
+    ingest = Ingest(uploads_at_once=4)
+    shop = Submitter(Owner("shop"), None, new_token().key_id)
+    bodies = [EndlessBody() for _ in range(4)]
+    running = [asyncio.create_task(ingest.submit(body, shop)) for body in bodies[:2]]
+    await asyncio.gather(*(body.began.wait() for body in bodies[:2]))
+    for key_id in (shop.key_id, new_token().key_id):
+        with pytest.raises(TooManyOfOwner):
+            await ingest.submit(body_of(), shop._replace(key_id=key_id))
+    running += [asyncio.create_task(ingest.submit(body, ANYONE)) for body in bodies[2:]]
+    await asyncio.gather(*(body.began.wait() for body in bodies[2:]))
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    assert await ingest.accepted(body_of(), shop)
+
+
+async def test_a_body_that_breaks_off_counts_as_far_as_it_came_and_what_is_our_fault_does_not() -> None:
+    ingest = Ingest()
+    shop = Submitter(Owner("shop"), None, new_token().key_id)
+    with pytest.raises(ConnectionError):
+        await ingest.submit(BodyOf(b"x" * 40, fails=ConnectionError()), shop)
+    ingest.store.is_away = True
+    with pytest.raises(DependencyAway):
+        await ingest.submit(body_of(), shop)
+    assert [used.bytes for used in ingest.rows.used.values()] == [40]
