@@ -19,7 +19,7 @@ class RequestRows(Protocol):
 
 class RequestObjects(Protocol):
     async def request(self, request_id: RequestId) -> RequestFile | None:
-        """The content of request.json; None when there is no such object."""
+        """The content of request.json; None when there is no such object, or a damaged one."""
         ...
 
 

@@ -1,14 +1,19 @@
 """The objects of requests: input, manifest, request.json."""
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Protocol
+
+from pydantic import ValidationError
 
 from services.ingest.domain.manifest import ManifestChunk, read_manifest_chunk
 from shared.ids import RequestId
 from shared.object_keys import failures_csv, input_csv, manifest_chunk, request_object, results
 from shared.object_store import ObjectMissing, ObjectWriter
 from shared.request_files import ManifestImage, RequestFile
+
+log = logging.getLogger(__name__)
 
 
 class Objects(Protocol):
@@ -58,7 +63,15 @@ class S3Requests:
 
     async def request(self, request_id: RequestId) -> RequestFile | None:
         body = await self._found(request_object(request_id))
-        return None if body is None else RequestFile.model_validate_json(body)
+        if body is None:
+            return None
+        try:
+            return RequestFile.model_validate_json(body)
+        except ValidationError as error:
+            # It would be no better the next time, so nobody may end over it.
+            fields = {"request_id": request_id, "reason": f"{error.error_count()} errors"}
+            log.error("request.json is damaged, so it counts as gone", extra=fields)
+            return None
 
     async def manifest_chunk(self, request_id: RequestId, chunk: int) -> list[ManifestImage] | None:
         body = await self.manifest_body(request_id, chunk)

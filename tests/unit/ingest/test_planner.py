@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.ingest.adapters.s3_requests import S3Requests
 from services.ingest.delete_request import DeletedRequest
 from services.ingest.domain.manifest import read_manifest_chunk
 from services.ingest.known_requests import KnownRequests
@@ -12,9 +13,12 @@ from services.ingest.release_chunks import ReleaseChunks
 from shared.errors import DependencyAway
 from shared.events import ChunkAdvanced, ChunkCompleted, ImageRequested, RequestCompleted
 from shared.kafka.records import Received, Trigger
+from shared.object_keys import request_object
+from shared.object_memory import MemoryObjects
 from shared.topics import IMAGES_REQUESTED_BULK, IMAGES_REQUESTED_EXPRESS
 from tests.unit.ingest.fakes import (
     NOON,
+    REQUEST,
     ObjectsInMemory,
     RecordedFacts,
     RequestsInMemory,
@@ -198,3 +202,12 @@ async def test_a_request_of_which_nothing_is_left_releases_nothing() -> None:
     await planner.completed()
     assert planner.take_published() == []
     assert planner.rows.ended == {}
+
+
+@pytest.mark.parametrize("damaged", [b"", b"{", b"{}", b"\xff"], ids=["empty", "cut", "without fields", "bytes"])
+async def test_a_damaged_request_file_counts_as_gone_and_nobody_ends_over_it(damaged: bytes) -> None:
+    store, rows = MemoryObjects(), RequestsInMemory()
+    known = KnownRequests(rows, S3Requests(store, "requests", images_bucket="images"))
+    await store.put("requests", request_object(REQUEST), damaged, content_type="application/json")
+    assert await known.find(REQUEST) is None
+    assert rows.requests == {}
