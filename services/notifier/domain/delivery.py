@@ -54,7 +54,9 @@ class Delivery:
         """Scheme, host and port: what is slow or dead is so for all URLs of it."""
         try:
             parts = urlsplit(self.url)
-            return f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS.get(parts.scheme)}"
+            # A name with a dot at its end is the same name.
+            host = (parts.hostname or "").removesuffix(".")
+            return f"{parts.scheme}://{host}:{parts.port or _PORTS.get(parts.scheme)}"
         except ValueError:
             return ""
 

@@ -134,6 +134,7 @@ def test_the_host_alone_shows_and_a_url_without_one_does_no_harm() -> None:
     [
         ("https://Shop.example/a?b", "https://shop.example:443"),
         ("https://shop.example:443/c", "https://shop.example:443"),
+        ("https://shop.example./d", "https://shop.example:443"),
         ("http://shop.example/a", "http://shop.example:80"),
         ("http://shop.example:8080/a", "http://shop.example:8080"),
         ("http://[broken", ""),
