@@ -14,7 +14,8 @@ from shared.ids import RequestId
 DEFAULT_PAGE = 50
 LARGEST_PAGE = 200
 LONGEST_CODE = 100
-LONGEST_ID = 300
+# The longest prefix and topic of ours, partition and offset; a thousand of them are a body that is taken.
+LONGEST_ID = 120
 LONGEST_CURSOR = 500
 
 

@@ -1,10 +1,14 @@
 """Bodies that are read whole: how much of them is taken from callers that nobody knows yet."""
 
+import json
 from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 
+from services.aggregator.api.dead_letter_orders import LONGEST_ID, ReplayOrderBody
+from services.aggregator.domain.dead_letter import LARGEST_OFFSET, LARGEST_PARTITION
+from services.aggregator.domain.dead_letter_replay import MOST_LETTERS
 from services.ingest.api.keys import keys_router
 from services.ingest.made_keys import MadeKeys
 from shared.api_keys import new_token
@@ -49,6 +53,13 @@ async def test_a_body_of_json_that_is_too_large_is_refused_and_not_read_to_its_e
     assert (answer.status_code, answer.json()["type"]) == (413, "urn:pixelmill:problem:too-large")
     assert answer.headers["content-type"] == "application/problem+json"
     assert sender.taken <= MAX_BODY_BYTES + 4096
+
+
+def test_the_largest_order_to_replay_dead_letters_is_taken() -> None:
+    order = ReplayOrderBody(ids=["x" * LONGEST_ID] * MOST_LETTERS)
+    longest = len("webhooks.dlt.v1") + 64 + len(f":{LARGEST_PARTITION}:{LARGEST_OFFSET}")
+    assert longest <= LONGEST_ID
+    assert len(json.dumps(order.model_dump())) <= MAX_BODY_BYTES
 
 
 async def test_a_body_of_json_may_have_as_many_bytes_as_are_taken() -> None:
