@@ -9,7 +9,14 @@ from pydantic import AfterValidator, Field, SecretStr
 from services.notifier.domain.schedule import Schedule
 from services.notifier.domain.signature import WebhookSecret
 from shared.safe_http import FetchPolicy, FetchSettings
-from shared.settings import AuthSettings, KafkaSettings, PostgresSettings, ProcessSettings, S3Settings
+from shared.settings import (
+    AuthSettings,
+    KafkaSettings,
+    PostgresSettings,
+    ProcessSettings,
+    PublicUrlSettings,
+    S3Settings,
+)
 
 MANUAL_PLACES: Final = 4
 
@@ -19,7 +26,9 @@ def _usable(secret: SecretStr) -> SecretStr:
     return secret
 
 
-class NotifierSettings(AuthSettings, KafkaSettings, PostgresSettings, S3Settings, FetchSettings, ProcessSettings):
+class NotifierSettings(
+    AuthSettings, KafkaSettings, PostgresSettings, S3Settings, PublicUrlSettings, FetchSettings, ProcessSettings
+):
     """The notifier's part of the environment."""
 
     webhook_secret: Annotated[SecretStr, AfterValidator(_usable)] = Field(

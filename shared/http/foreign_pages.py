@@ -27,12 +27,15 @@ def own_hosts(settings: BaseSettings) -> frozenset[str]:
 
 
 def is_own(authority: str, hosts: frozenset[str]) -> bool:
-    """Whether what stands in `Host` is one of `hosts`, or no name that somebody else could own."""
+    """Whether what stands in `Host` is one of `hosts`, or no name that somebody else could own.
+
+    Nobody can own a name without a dot, such as that of a container or `localhost`.
+    """
     try:
         host = urlsplit(f"//{authority}").hostname or ""
     except ValueError:
         return False
-    return host == "localhost" or host in hosts or _is_address(host)
+    return bool(host) and ("." not in host or host in hosts or _is_address(host))
 
 
 def is_foreign(headers: Mapping[str, str], *, method: str, path: str) -> bool:

@@ -152,7 +152,7 @@ class S3Outputs:
 
 def written_as(shape: CsvShape) -> CsvShape:
     """How the output is written: as the input, but what was UTF-16 becomes UTF-8 with a mark, which Excel reads too."""
-    if codecs.lookup(shape.encoding).name.startswith("utf-16"):
+    if shape.encoding == "utf-16":
         return shape.model_copy(update={"encoding": "utf-8", "bom": True})
     return shape
 

@@ -121,11 +121,10 @@ async def test_dialect_encoding_and_mark_are_those_of_the_input(line_ending: str
         assert "zwei\nZeilen; und mehr" in output.decode(encoding)
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-async def test_utf_16_is_read_and_written_as_utf_8_with_a_mark(encoding: str) -> None:
-    mark = "" if encoding == "utf-16" else "\ufeff"
-    data = f"{mark}S\tN\tU\r\n1\tKännchen 🫖\tu\r\n".encode(encoding)
-    fitting = shape(encoding=encoding, bom=True, delimiter="\t", line_ending="\r\n")
+@pytest.mark.parametrize("order", ["le", "be"])
+async def test_utf_16_is_read_and_written_as_utf_8_with_a_mark(order: str) -> None:
+    data = "\ufeffS\tN\tU\r\n1\tKännchen 🫖\tu\r\n".encode(f"utf-16-{order}")
+    fitting = shape(encoding="utf-16", bom=True, delimiter="\t", line_ending="\r\n")
     _, output, _ = await write(data, fitting, [1])
     assert output.decode("utf-8").split("\r\n")[:2] == [
         "\ufeffS\tN\tU\tOutput Image URLs\tImage Statuses",

@@ -79,7 +79,16 @@ async def test_links_lead_here_and_pictures_stand_on_any_page() -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost:8081", "LOCALHOST", "127.0.0.2:1", "[::1]:8081", "192.168.1.5", "mill.lan:80", "MILL.example:443"],
+    [
+        "localhost:8081",
+        "LOCALHOST",
+        "127.0.0.2:1",
+        "[::1]:8081",
+        "192.168.1.5",
+        "mill.lan:80",
+        "MILL.example:443",
+        "processor:8080",
+    ],
 )
 async def test_it_is_reached_by_its_addresses_and_its_public_names(host: str) -> None:
     assert not is_refused(await ask(host=host))
