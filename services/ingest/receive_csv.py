@@ -23,7 +23,6 @@ class ReceivedCsv(NamedTuple):
     intake: CsvIntake
     options: SubmitOptions
     fingerprint: bytes
-    bytes: int
 
 
 async def receive_csv(
@@ -38,21 +37,20 @@ async def receive_csv(
     After a refusal, an error or a dry run some objects may be left.
     """
     options = await body.open()
-    intake, fingerprint, size = new_intake(options), Fingerprint(), 0
+    intake, fingerprint = new_intake(options), Fingerprint()
     async with AsyncExitStack() as stack:
         manifest = await stack.enter_async_context(ManifestUploads(objects, request_id))
         writer = await stack.enter_async_context(objects.writing_input(request_id))
         async for block in blocks(body.pieces()):
-            size += len(block)
             await _store(block, intake, fingerprint, manifest=manifest, writer=writer)
         options = body.options()
         last = await asyncio.to_thread(intake.finish)
         if options.dry_run:
-            return ReceivedCsv(intake, options, fingerprint.complete(options), size)
+            return ReceivedCsv(intake, options, fingerprint.complete(options))
         if intake.is_refused(keep=options.on_invalid == "keep"):
             raise CsvRefused(intake.findings)
         await manifest.add(last)
-    return ReceivedCsv(intake, options, fingerprint.complete(options), size)
+    return ReceivedCsv(intake, options, fingerprint.complete(options))
 
 
 async def fingerprint_of(body: UploadBody) -> bytes:

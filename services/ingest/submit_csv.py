@@ -13,7 +13,6 @@ from services.ingest.csv_upload import (
     Lease,
     Notes,
     Submitter,
-    TooManyUploads,
     UploadBody,
     UploadLost,
     UploadObjects,
@@ -69,19 +68,12 @@ class SubmitCsv:
         self._terms = terms
         self._now = now
         self._new_id = new_id
-        self._receiving = 0
-        self._owners = OwnerPlaces(terms.uploads_at_once)
+        self._places = OwnerPlaces(terms.uploads_at_once)
 
     async def __call__(self, body: UploadBody, submitter: Submitter) -> Accepted | DryRun:
         """Accept the CSV in `body`, or raise: `SubmissionRefused`, `DependencyAway`, or what the body raises."""
-        if self._receiving >= self._terms.uploads_at_once:
-            raise TooManyUploads
-        with self._owners.held(submitter):
-            self._receiving += 1
-            try:
-                return await self._submit(CountedBody(body), submitter)
-            finally:
-                self._receiving -= 1
+        with self._places.held(submitter):
+            return await self._submit(CountedBody(body), submitter)
 
     async def _submit(self, body: CountedBody, submitter: Submitter) -> Accepted | DryRun:
         least = Usage(requests=1, rows=1, bytes=body.least_bytes())
@@ -100,14 +92,14 @@ class SubmitCsv:
             await self._acceptance.count_received(submitter, body.received)
         return outcome
 
-    async def _received(self, begun: Lease, body: UploadBody) -> Accepted | DryRun:
+    async def _received(self, begun: Lease, body: CountedBody) -> Accepted | DryRun:
         stored = await self._acceptance.stored(begun, self._store(begun, body))
         if isinstance(stored, DryRun):
             await self._acceptance.discard(begun)
             return stored
         return await self._acceptance.commit(stored, begun)
 
-    async def _store(self, lease: Lease, body: UploadBody) -> Agreed | DryRun:
+    async def _store(self, lease: Lease, body: CountedBody) -> Agreed | DryRun:
         received = await receive_csv(body, self._new_intake, objects=self._objects, request_id=lease.request_id)
         if received.options.dry_run:
             return _dry_run(received)
@@ -121,7 +113,7 @@ class SubmitCsv:
             accepted_at=self._now(),
         )
         await self._objects.put_request(request)
-        return Agreed(request, received.fingerprint, _notes(received.intake), received.bytes)
+        return Agreed(request, received.fingerprint, _notes(received.intake), body.received)
 
     async def _replay(self, earlier: Agreed, body: UploadBody) -> Accepted:
         if await self._acceptance.in_time(fingerprint_of(body)) != earlier.fingerprint:

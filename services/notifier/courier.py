@@ -93,9 +93,7 @@ class Courier:
         body = delivery.body.encode()
         try:
             secrets = await self._clearance.secrets(delivery, at=at)
-            signed = signed_headers(
-                secrets, message_id=delivery.delivery_id, timestamp=int(at.timestamp()), body=body
-            )  # fmt: skip
+            signed = signed_headers(secrets, message_id=delivery.delivery_id, timestamp=int(at.timestamp()), body=body)
             headers = {"content-type": "application/json", **signed}
             answer = await self._endpoint.post(delivery.url, body=body, headers=headers)
         except (Permanent, Transient) as failure:

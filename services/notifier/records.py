@@ -27,15 +27,11 @@ class Records:
 
     @classmethod
     def of(cls, database: Database, settings: NotifierSettings) -> Self:
-        endpoints = PostgresEndpoints(
-            database, disable_after=timedelta(seconds=settings.webhook_disable_after_seconds)
-        )  # fmt: skip
+        endpoints = PostgresEndpoints(database, disable_after=timedelta(seconds=settings.webhook_disable_after_seconds))
         secrets = PostgresSecrets(database)
         local = WebhookSecret.parse(settings.webhook_secret.get_secret_value())
         keyring = Keyring(settings.webhook_secrets_key.get_secret_value().encode(), local, secrets)
-        return cls(
-            PostgresDeliveries(database, endpoints), endpoints, PostgresRedeliveries(database), secrets, keyring
-        )  # fmt: skip
+        return cls(PostgresDeliveries(database, endpoints), endpoints, PostgresRedeliveries(database), secrets, keyring)
 
     @property
     def clearance(self) -> Clearance:

@@ -110,9 +110,7 @@ def redelivery_router(redeliver: Redeliveries, *, callers: Callers) -> APIRouter
         summary="Deliver many webhooks once more",
         responses=problem_answers({**OWNERS_ONLY, **_INVALID, **_RUNNING}),
     )
-    async def redelivered(
-        owner: Annotated[Owner, Depends(callers.owner)], body: RedeliveryOrder
-    ) -> RedeliveryAnswer:  # fmt: skip
+    async def redelivered(owner: Annotated[Owner, Depends(callers.owner)], body: RedeliveryOrder) -> RedeliveryAnswer:
         """The schedule of each begins anew, 50 in a second, with the same body and `webhook-id`; its first attempt is
         marked `manual`. What is pending is left as it is."""
         report = await _report(redeliver, body.of(owner), dry_run=body.dry_run)
