@@ -29,7 +29,7 @@ class Place(NamedTuple):
 class RoleCosts:
     """Counts while it is entered. Processes that are restarted meanwhile are not counted right."""
 
-    def __init__(self, home: Home, source_pid: int) -> None:
+    def __init__(self, home: Home, source_pid: int | None = None) -> None:
         self._home = home
         self._source_pid = source_pid
         self._before: dict[Place, float] = {}
@@ -51,12 +51,16 @@ class RoleCosts:
         self._watch.join()
         self._look_at_memory()
 
-    def cpu_ms(self, images: int) -> dict[str, float]:
-        """Milliseconds for each of so many images by role, all roles together, and all but the codec."""
+    def cpu_seconds(self) -> dict[str, float]:
+        """By role."""
         seconds: dict[str, float] = {}
         for place, after in self._after.items():
             seconds[place.role] = seconds.get(place.role, 0.0) + after - self._before.get(place, 0.0)
-        each = {role: 1000 * spent / images for role, spent in sorted(seconds.items())}
+        return dict(sorted(seconds.items()))
+
+    def cpu_ms(self, images: int) -> dict[str, float]:
+        """Milliseconds for each of so many images by role, all roles together, and all but the codec."""
+        each = {role: 1000 * spent / images for role, spent in self.cpu_seconds().items()}
         total = sum(each.values())
         return {
             **{role: round(spent, 2) for role, spent in each.items()},
@@ -87,7 +91,8 @@ class RoleCosts:
         state = read_state(self._home)
         if state.supervisor is not None:
             yield Place(SUPERVISOR, state.supervisor.pid)
-        yield from (Place(SOURCE, pid) for pid in with_descendants(self._source_pid))
+        if self._source_pid is not None:
+            yield from (Place(SOURCE, pid) for pid in with_descendants(self._source_pid))
         for process in state.processes:
             if process.identity is None:
                 continue
