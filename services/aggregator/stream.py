@@ -31,7 +31,6 @@ from shared.stopping import dropped_calls_are_away
 log = logging.getLogger(__name__)
 
 BATCH_EVENTS = 500
-BATCH_SECONDS = 0.05
 FIRST_RETRY_SECONDS = 0.2
 LAST_RETRY_SECONDS = 5.0
 DRAIN_SECONDS = 10.0
@@ -117,7 +116,7 @@ class ImageStream:
         # Only what was handled is acknowledged, whatever Faust does when the stream is cancelled.
         stream.enable_acks = False
         try:
-            async for events in stream.noack_take(BATCH_EVENTS, within=BATCH_SECONDS):
+            async for events in _batches(stream):
                 await self._take(stream, events, handler)
         except Exception as error:
             log.critical("the stream ends because of an error", exc_info=error)
@@ -195,6 +194,20 @@ class ImageStream:
             log.critical("Faust does not stop, the process is ended")
             os._exit(1)
         await asyncio.gather(stopping, starting, return_exceptions=True)
+
+
+async def _batches(stream: Any) -> AsyncIterator[list[Any]]:
+    """What waits in the stream together; nothing waits for more to come."""
+    queue = stream.channel.queue
+    events: list[Any] = []
+    async for event in stream.events():
+        if events and events[-1].message.generation_id != event.message.generation_id:
+            # From before a rebalance, and not acknowledged: its records are read again by whoever owns them now.
+            events = []
+        events.append(event)
+        if len(events) >= BATCH_EVENTS or queue.empty():
+            yield events
+            events = []
 
 
 async def _until_parts_are_back(step: Callable[[], Awaitable[None]]) -> None:

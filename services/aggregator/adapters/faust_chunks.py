@@ -18,6 +18,7 @@ from shared.topics import IMAGES_PROCESSED
 
 TABLE_NAME = "chunks"
 COMMIT_SECONDS = 1.0
+CHANGELOG_LINGER_SECONDS = 0.01
 APPLICATION_ROLE = ("aggregator", "stream")
 
 _LONGEST_BATCH_SECONDS = 900.0
@@ -58,6 +59,8 @@ def faust_application(connection: KafkaConnection, *, partitions: int) -> FaustA
         processing_guarantee="at_least_once",
         producer_acks=-1,
         producer_compression_type="lz4",
+        # The changes of one batch go together.
+        producer_linger=CHANGELOG_LINGER_SECONDS,
         store="memory://",
         # At a rebalance a batch may wait for a part of ours; what is unfinished comes again.
         stream_wait_empty=False,

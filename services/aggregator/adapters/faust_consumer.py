@@ -4,11 +4,16 @@ Faust 0.15.3 loses records when partitions move: a fetch that spans a rebalance 
 advanced, a partition without a committed offset is not rewound, and the hole that this leaves is then taken for one
 in the log and committed past. Here every record that was fetched and not delivered is fetched again, and a hole is
 believed only when a second fetch from its very start shows it again.
+
+Records are cheap together and dear one by one. The first record that comes to an idle worker is handed on at once;
+from then on the broker keeps back what comes until there is much of it, or for a moment, until nothing comes any more.
 """
 
 import asyncio
 import logging
-from typing import Any
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
@@ -16,8 +21,39 @@ from faust.types import TP
 
 log = logging.getLogger(__name__)
 
-FETCH_SECONDS = 1.0
 IDLE_SECONDS = 0.1
+# A long batch must not keep heartbeats and probes waiting.
+DELIVERED_AT_ONCE = 100
+
+
+class Fetching(NamedTuple):
+    """How the broker answers a fetch, and how long an answer is waited for."""
+
+    least_bytes: int
+    longest_wait_ms: int
+    timeout_seconds: float
+
+
+AT_ONCE = Fetching(least_bytes=1, longest_wait_ms=1500, timeout_seconds=1.0)
+# An answer without records ends the gathering, so the timeout is little more than the wait.
+GATHERED = Fetching(least_bytes=128 * 1024, longest_wait_ms=150, timeout_seconds=0.2)
+
+
+class PacedThread(driver.AIOKafkaConsumerThread):
+    """Faust's thread around the client; sets how the next fetch is answered before the client can send it."""
+
+    logger = logging.getLogger("faust.consumer")
+
+    fetching = AT_ONCE
+
+    async def _fetch_records(self, consumer: Any, *args: Any, **kwargs: Any) -> Any:
+        records: Mapping[TP, Any] = await super()._fetch_records(consumer, *args, **kwargs)
+        # The client sends its next fetch when it runs again, not before.
+        self.fetching = GATHERED if records else AT_ONCE
+        fetcher = consumer._fetcher
+        fetcher._fetch_min_bytes = self.fetching.least_bytes
+        fetcher._fetch_max_wait_ms = self.fetching.longest_wait_ms
+        return records
 
 
 class ExactConsumer(driver.Consumer):
@@ -26,12 +62,17 @@ class ExactConsumer(driver.Consumer):
     # Faust names a logger after the module of the class; its news are not ours.
     logger = logging.getLogger("faust.consumer")
 
+    _thread: PacedThread
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._epoch = 0
         self._expected: dict[TP, int] = {}
         self._undelivered: dict[TP, int] = {}
         self._doubted: dict[TP, int] = {}
         super().__init__(*args, **kwargs)
+
+    def _new_consumer_thread(self) -> PacedThread:
+        return PacedThread(self, loop=self.loop, beacon=self.beacon)
 
     def stop_flow(self) -> None:
         self._epoch += 1
@@ -77,14 +118,36 @@ class ExactConsumer(driver.Consumer):
         if not active:
             await self.sleep(IDLE_SECONDS)
             return
-        records = await self._getmany(active_partitions=active, timeout=FETCH_SECONDS)
-        for tp, record in self.scheduler.iterate(records or {}):
+        records = await self._getmany(active_partitions=active, timeout=self._thread.fetching.timeout_seconds)
+        if records:
+            await self._deliver_all(records, epoch)
+        # An empty answer comes at once when the flow has stopped.
+        await asyncio.sleep(0)
+
+    async def _deliver_all(self, records: Mapping[TP, Any], epoch: int) -> None:
+        """Deliver until the flow is stopped; what is left then is noted as undelivered."""
+        waiting = deque(self.scheduler.iterate(records))
+        delivering = asyncio.ensure_future(self._deliver_waiting(waiting, epoch))
+        try:
+            await self.wait_first(delivering, self.suspend_flow.wait())
+        finally:
+            delivering.cancel()
+            await asyncio.wait([delivering])
+            for tp, record in waiting:
+                self._note_undelivered(tp, record.offset)
+
+    async def _deliver_waiting(self, waiting: "deque[tuple[TP, Any]]", epoch: int) -> None:
+        delivered = 0
+        while waiting:
+            tp, record = waiting[0]
             if epoch == self._epoch and self._may_deliver(tp, record.offset):
                 await self._deliver(tp, record, epoch)
             else:
                 self._note_undelivered(tp, record.offset)
-        # An empty answer comes at once when the flow has stopped.
-        await asyncio.sleep(0)
+            waiting.popleft()
+            delivered += 1
+            if delivered % DELIVERED_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def _may_deliver(self, tp: TP, offset: int) -> bool:
         if tp in self._undelivered or not (tp in self._get_active_partitions() or tp in self._buffered_partitions):
@@ -101,7 +164,7 @@ class ExactConsumer(driver.Consumer):
         if expected is not None and record.offset > expected:
             await self._add_gap(tp, expected, record.offset - 1)
         message = self._to_message(tp, record)
-        await self.wait_first(self.callback(message), self.suspend_flow.wait())
+        await self.callback(message)
         if epoch != self._epoch:
             self._note_undelivered(tp, record.offset)
             return
