@@ -18,7 +18,7 @@ from services.processor.company import Company
 from services.processor.metrics import SUSPECTS
 from shared.errors import Permanent
 from shared.events import ImageRequested
-from shared.kafka.records import Received, Trigger
+from shared.kafka.records import Received, Rest, Trigger
 from shared.kafka.retry_tiers import tries_of
 
 log = logging.getLogger(__name__)
@@ -54,35 +54,40 @@ class GivingUp(Protocol):
 
 
 class Careful:
-    """Hands records to the handler: together, but suspects alone."""
+    """Hands records to the handler: together, but suspects alone.
+
+    Who only has a result to tell is in nobody's hands any more, and kills no processor. A suspect is alone until its
+    result is told.
+    """
 
     def __init__(
-        self, handler: Callable[[Received[ImageRequested]], Awaitable[None]], ledger: Ledger, giving_up: GivingUp
+        self, handler: Callable[[Received[ImageRequested]], Awaitable[Rest]], ledger: Ledger, giving_up: GivingUp
     ) -> None:
         self._handler = handler
         self._ledger = ledger
         self._giving_up = giving_up
         self._company = Company()
 
-    async def __call__(self, received: Received[ImageRequested]) -> None:
+    async def __call__(self, received: Received[ImageRequested]) -> Rest | None:
         deaths = self._ledger.deaths_of(received.trigger)
         if deaths is None:
             async with self._company.together():
                 with self._ledger.working_on(received.trigger):
-                    await self._handler(received)
-            return
+                    return await self._handler(received)
         if deaths >= MOST_DEATHS:
             await self._give_up(received)
-            return
+            return None
         await self._alone(received, deaths)
         self._ledger.clear(received.trigger)
+        return None
 
     async def _alone(self, received: Received[ImageRequested], deaths: int) -> None:
         async with self._company.alone():
             SUSPECTS.inc()
             log.info("suspect runs alone", extra={"trigger": str(received.trigger), "deaths": deaths})
             with self._ledger.working_on(received.trigger, deaths_if_last=deaths + 1):
-                await self._handler(received)
+                tell = await self._handler(received)
+                await tell()
 
     async def _give_up(self, received: Received[ImageRequested]) -> None:
         log.error("image given up, processors died of it", extra={"trigger": str(received.trigger)})

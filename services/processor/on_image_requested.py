@@ -9,6 +9,7 @@ same. One download, one decode and one object for each rendition serve all index
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 from typing import Protocol
 
 from services.processor.carry_over import KeptImages, carry_over, key_of
@@ -21,7 +22,7 @@ from services.processor.suspension import Wakefulness
 from shared.errors import Permanent, Transient
 from shared.events import ImageProcessed, ImageRequested, SourceFacts, StoredRendition
 from shared.kafka.producer import Facts
-from shared.kafka.records import Received
+from shared.kafka.records import Received, Rest
 from shared.kafka.retry_tiers import tries_of
 from shared.recipes import Recipe
 from shared.topics import IMAGES_PROCESSED
@@ -56,7 +57,10 @@ class LaterTries(Protocol):
 
 
 class OnImageRequested:
-    """The handler. Whatever is wrong with the picture or its source is dealt with here; nothing else is caught."""
+    """The handler. Whatever is wrong with the picture or its source is dealt with here; nothing else is caught.
+
+    It returns when the objects are stored and the memory is given back; what is left is to tell what became of it.
+    """
 
     def __init__(
         self,
@@ -77,7 +81,7 @@ class OnImageRequested:
         self._wakefulness = wakefulness
         self._clock = clock
 
-    async def __call__(self, received: Received[ImageRequested]) -> None:
+    async def __call__(self, received: Received[ImageRequested]) -> Rest:
         requested, attempt = received.event, tries_of(received.headers).made + 1
         started = self._clock()
         try:
@@ -86,8 +90,10 @@ class OnImageRequested:
         except Permanent as error:
             result = failed(requested, error, attempts=attempt, duration_ms=self._since(started))
         except Transient as error:
-            await self._later_tries.after(received, error, duration_ms=self._since(started))
-            return
+            return partial(self._later_tries.after, received, error, duration_ms=self._since(started))
+        return partial(self._told, result)
+
+    async def _told(self, result: ImageProcessed) -> None:
         await self._facts.publish(IMAGES_PROCESSED, result)
         count(result)
 

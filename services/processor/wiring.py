@@ -99,6 +99,7 @@ async def run_with(open_codec: OpenCodec[S], settings: S, stop: asyncio.Event) -
             handlers={ImageRequested: Careful(handler, ledger, later)},
             dead_letters=producer,
             retries=tiers,
+            gathering=producer.gathering,
             handling=Handling(in_flight=settings.images_in_flight, span=settings.images_span),
         )
         probes: dict[str, Probe] = {"kafka": producer.probe, "s3": images.probe, "codec": codec.probe}

@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from shared.errors import DependencyAway
 from shared.kafka.dispatch import DeadLetters, Dispatcher, Handlers, Hops
+from shared.kafka.gathering import Gathering
 from shared.kafka.lane import Handling, Lane, lanes_of, turns_of
 from shared.kafka.records import Record, TopicPartition
+from shared.kafka.records_in_hand import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, RecordsInHand
 from shared.kafka.source import RecordSource
 
 __all__ = ["Consumer", "DeadLetters", "Handling", "Handlers"]
@@ -28,8 +30,6 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.25
 # While partitions are paused the work in hand makes room soon, and a resume does not wake a waiting poll.
 BUSY_POLL_SECONDS = 0.02
-FIRST_RETRY_SECONDS = 0.2
-LAST_RETRY_SECONDS = 5.0
 
 
 class Consumer:
@@ -43,16 +43,20 @@ class Consumer:
         dead_letters: DeadLetters,
         handling: Handling | None = None,
         retries: Hops | None = None,
+        gathering: Gathering | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._source = source
-        self._dispatcher = Dispatcher(source.topics, handlers, dead_letters, retries)
         self._now = now
         self._handling = handling or Handling()
+        self._in_hand = RecordsInHand(
+            Dispatcher(source.topics, handlers, dead_letters, retries),
+            places=self._handling.in_flight,
+            gathering=gathering or Gathering(),
+            on_place=self._start_ready,
+        )
         self._lanes: dict[TopicPartition, Lane] = {}
         self._turns: deque[Lane] = deque()
-        self._running: dict[asyncio.Task[None], Lane] = {}
-        self._waiting_for_parts: set[asyncio.Task[None]] = set()
         self._to_rewind: set[TopicPartition] = set()
         self._generation = 0
         self._is_assigned = False
@@ -83,9 +87,9 @@ class Consumer:
 
     async def _turns_forever(self) -> None:
         await self._join()
-        while self._failure is None:
+        while (failure := self._failure or self._in_hand.failure) is None:
             await self._turn()
-        raise self._failure
+        raise failure
 
     async def _join(self) -> None:
         delay = FIRST_RETRY_SECONDS
@@ -138,45 +142,11 @@ class Consumer:
                 idle += 1
             else:
                 idle = 0
-                self._start(lane, record)
+                self._in_hand.start(lane, record)
 
     @property
     def _may_start(self) -> bool:
-        is_free = len(self._running) < self._handling.in_flight
-        return is_free and self._is_assigned and not self._waiting_for_parts and self._failure is None
-
-    def _start(self, lane: Lane, record: Record) -> None:
-        task = asyncio.create_task(self._handle(lane, record))
-        self._running[task] = lane
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._running[task]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._failure = self._failure or error
-        self._start_ready()
-
-    async def _handle(self, lane: Lane, record: Record) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        try:
-            await self._until_parts_are_back(record, task)
-        finally:
-            self._waiting_for_parts.discard(task)
-        lane.finish(record)
-
-    async def _until_parts_are_back(self, record: Record, task: asyncio.Task[None]) -> None:
-        delay = FIRST_RETRY_SECONDS
-        while True:
-            try:
-                await self._dispatcher.dispatch(record)
-            except DependencyAway as away:
-                log.warning("record waits for a part", extra={"part": away.part, "reason": away.reason})
-                self._waiting_for_parts.add(task)
-                await asyncio.sleep(delay)
-                delay = min(2 * delay, LAST_RETRY_SECONDS)
-            else:
-                return
+        return self._is_assigned and self._in_hand.has_place and self._failure is None
 
     def _balance_flow(self) -> None:
         for partition, lane in self._lanes.items():
@@ -210,25 +180,12 @@ class Consumer:
     async def _finish_running(self) -> None:
         """Give running records their time, then drop the rest: they come again."""
         self._is_assigned = False
-        # Whoever waits for a part of ours would wait for all of that time; its record comes again as well.
-        for task in self._waiting_for_parts:
-            task.cancel()
-        if self._running:
-            await asyncio.wait(set(self._running), timeout=self._handling.drain_seconds)
-        dropped = set(self._running)
-        for task in dropped:
-            task.cancel()
-        if dropped:
-            log.warning("records dropped unfinished", extra={"count": len(dropped)})
-            await asyncio.wait(dropped)
+        await self._in_hand.finish(seconds=self._handling.drain_seconds)
         await self._commit()
 
     async def _leave(self) -> None:
         self._is_assigned = False
-        for task in set(self._running):
-            task.cancel()
-        if self._running:
-            await asyncio.wait(set(self._running))
+        await self._in_hand.drop()
         # After a failure too: what is finished must not come again, least of all in front of what failed.
         await self._commit()
         await self._source.stop()

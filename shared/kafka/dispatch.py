@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from shared.events import Event
 from shared.kafka.cloudevents import Undecodable, decode
-from shared.kafka.records import Record
+from shared.kafka.records import Record, Rest
 from shared.kafka.undecodable import UndecodableShare
 from shared.stopping import dropped_calls_are_away
 from shared.topics import Topic
@@ -14,7 +15,7 @@ from shared.trace_context import enter_trace
 
 log = logging.getLogger(__name__)
 
-Handlers = Mapping[type[Event] | type[Record], Callable[[Any], Awaitable[None]]]
+Handlers = Mapping[type[Event] | type[Record], Callable[[Any], Awaitable[Rest | None]]]
 """By event type, called with `Received`. A handler of `Record` gets every record as it came, whatever is in it."""
 
 
@@ -44,30 +45,39 @@ class Dispatcher:
         self._hops = hops
         self._share = UndecodableShare()
 
-    async def dispatch(self, record: Record) -> None:
-        """Raise what the handler raises, and `TooManyUndecodable` when a flood of bad records comes in."""
-        with dropped_calls_are_away("a library"):
-            await self._dispatch(record)
+    async def dispatch(self, record: Record) -> Rest | None:
+        """Return what the handler leaves to do.
 
-    async def _dispatch(self, record: Record) -> None:
+        Raise what it raises, and `TooManyUndecodable` when a flood of bad records comes in.
+        """
+        with dropped_calls_are_away("a library"):
+            rest = await self._dispatch(record)
+        return None if rest is None else partial(_done, rest)
+
+    async def _dispatch(self, record: Record) -> Rest | None:
         if self._hops is not None and self._topics[record.topic].delay and await self._hops.hop(record):
-            return
+            return None
         takes_all = self._handlers.get(Record)
         if takes_all is not None:
-            await takes_all(record)
-            return
+            return await takes_all(record)
         try:
             received = decode(record, self._topics[record.topic].events)
         except Undecodable as error:
             await self._set_aside(record, str(error))
-            return
+            return None
         self._share.decoded()
         handler = self._handlers.get(type(received.event))
-        if handler is not None:
-            enter_trace(received.headers.get("traceparent"))
-            await handler(received)
+        if handler is None:
+            return None
+        enter_trace(received.headers.get("traceparent"))
+        return await handler(received)
 
     async def _set_aside(self, record: Record, reason: str) -> None:
         await self._dead_letters.dead_letter(record, reason=reason)
         log.warning("undecodable record set aside", extra={"trigger": str(record.trigger), "reason": reason})
         self._share.undecodable()
+
+
+async def _done(rest: Rest) -> None:
+    with dropped_calls_are_away("a library"):
+        await rest()

@@ -14,6 +14,7 @@ from shared.events import Event
 from shared.kafka.cloudevents import Encoded, encode
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.dead_letters import undecodable_letter
+from shared.kafka.gathering import Gathering
 from shared.kafka.records import Record
 from shared.topics import UNDECODABLE_DLT, Topic
 from shared.trace_context import current_traceparent
@@ -21,6 +22,8 @@ from shared.trace_context import current_traceparent
 log = logging.getLogger(__name__)
 
 DEPENDENCY = "kafka"
+
+MOST_BATCH_BYTES = 256 * 1024
 
 
 class Facts(Protocol):
@@ -33,6 +36,7 @@ class Facts(Protocol):
 class EventProducer:
     """Publishes events with `acks=all` and idempotence. Starts on first use, so that Kafka may come later.
 
+    Those who publish while there is work in hand wait for each other: `gathering` wants to be told of it, if there is.
     A publish that timed out may still arrive: every reader takes an event twice without harm.
     """
 
@@ -41,13 +45,12 @@ class EventProducer:
         connection: KafkaConnection,
         source: str,
         *,
-        linger_ms: int = 5,
         timeout_seconds: float = 20.0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._connection = connection
         self._source = source
-        self._linger_ms = linger_ms
+        self.gathering = Gathering()
         self._timeout_seconds = timeout_seconds
         self._now = now
         self._client: AIOKafkaProducer | None = None
@@ -88,6 +91,8 @@ class EventProducer:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 client = await self._started()
+                await self.gathering.moment()
+                # Nobody else has a turn before all who waited have put their records in: they go out in one request.
                 pending = [
                     await client.send(topic, record.value, key=record.key, headers=list(record.headers))
                     for record in records
@@ -109,7 +114,7 @@ class EventProducer:
             enable_idempotence=True,
             compression_type="lz4",
             max_request_size=UNDECODABLE_DLT.largest_record_bytes,
-            linger_ms=self._linger_ms,
+            max_batch_size=MOST_BATCH_BYTES,
         )
         try:
             await asyncio.wait_for(client.start(), self._timeout_seconds)

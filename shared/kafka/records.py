@@ -1,12 +1,18 @@
 """What consumers hand to handlers."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 from shared.events import Event
 
 E = TypeVar("E", bound=Event, covariant=True)
+
+Rest = Callable[[], Awaitable[None]]
+"""What a handler leaves to do: telling what came of its work, for which it needs no place among those at work.
+
+It may be repeated without the work, and the record is finished when it returns.
+"""
 
 
 class Trigger(NamedTuple):

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from uuid import NAMESPACE_OID, uuid5
 
 import pytest
@@ -12,14 +13,14 @@ from shared.errors import DependencyAway
 from shared.events import CancelRequested, ChunkAdvanced, ChunkCompleted, Event
 from shared.ids import Owner, RequestId
 from shared.kafka.consumer import Consumer, Handling
-from shared.kafka.records import Received, Record
+from shared.kafka.records import Received, Record, Rest
 from shared.kafka.undecodable import TooManyUndecodable
 from shared.topics import REQUESTS_PROGRESS, UNDECODABLE_DLT
 from tests.behaviours.brokers import Broker
 from tests.waiting import until
 
 GROUP = "behaviour"
-Handle = Callable[[Received[ChunkAdvanced]], Awaitable[None]]
+Handle = Callable[[Received[ChunkAdvanced]], Awaitable[Rest | None]]
 
 
 def advanced(request: str, chunk: int = 0) -> ChunkAdvanced:
@@ -329,6 +330,77 @@ async def test_whoever_waits_for_a_part_does_not_hold_up_a_stop(broker: Broker) 
     async with running(consumer(broker, handle, Handling(drain_seconds=60))):
         await until(lambda: tries >= 2)
     assert await committed(broker) == 0
+
+
+class Telling(Seen):
+    """Is through with its records at once, and has a rest to do that lasts until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+        self.tries = 0
+        self.may_tell = asyncio.Event()
+        self.failures: list[Exception] = []
+
+    async def works(self, received: Received[ChunkAdvanced]) -> Rest:
+        await super().__call__(received)
+        return partial(self._tell, received.event.owner)
+
+    async def _tell(self, owner: str) -> None:
+        self.tries += 1
+        if self.failures:
+            raise self.failures.pop()
+        await self.may_tell.wait()
+        self.told.append(owner)
+
+
+async def test_a_rest_needs_no_place_and_holds_back_the_commit(broker: Broker) -> None:
+    telling = Telling()
+    await publish(broker, *(advanced(f"r{number}") for number in range(20)))
+    async with running(consumer(broker, telling.works, Handling(in_flight=2, commit_seconds=0.05))):
+        await until(lambda: len(telling.events) == 20)
+        assert await committed(broker) == 0
+        telling.may_tell.set()
+        await until(lambda: _is_committed(broker, 20))
+    assert len(telling.told) == 20
+
+
+async def test_a_rest_whose_part_is_away_is_tried_again_alone_and_nothing_new_is_taken(broker: Broker) -> None:
+    telling = Telling()
+    telling.failures = [DependencyAway("kafka", "no answer"), DependencyAway("kafka", "no answer")]
+    await publish(broker, advanced("r1"))
+    async with running(consumer(broker, telling.works, Handling(in_flight=1, commit_seconds=0.05))):
+        await until(lambda: telling.tries == 1)
+        await publish(broker, advanced("r2"))
+        await until(lambda: telling.tries == 2)
+        assert telling.requests == Counter(["r1"])
+        telling.may_tell.set()
+        await until(lambda: _is_committed(broker, 2))
+    assert telling.requests == Counter(["r1", "r2"])
+
+
+async def test_a_stop_lets_rests_come_to_their_end(broker: Broker) -> None:
+    telling = Telling()
+    await publish(broker, advanced("r1"))
+    async with running(consumer(broker, telling.works)):
+        await until(lambda: telling.tries == 1)
+        asyncio.get_running_loop().call_later(0.2, telling.may_tell.set)
+    assert telling.told == ["r1"]
+    assert await committed(broker) == 1
+
+
+async def test_a_record_whose_rest_failed_comes_again_to_the_next_process(broker: Broker) -> None:
+    telling = Telling()
+    telling.failures = [RuntimeError("a bug")]
+    telling.may_tell.set()
+    await publish(broker, advanced("r1"))
+    async with running(consumer(broker, telling.works)) as task:
+        with pytest.raises(RuntimeError, match="a bug"):
+            await asyncio.wait_for(asyncio.shield(task), 20)
+    assert (telling.told, await committed(broker)) == ([], 0)
+    async with running(consumer(broker, telling.works)):
+        await until(lambda: _is_committed(broker, 1))
+    assert telling.told == ["r1"]
 
 
 async def test_members_that_come_and_go_lose_nothing(broker: Broker) -> None:

@@ -141,7 +141,8 @@ class World:
 
             async def handle(batch: Sequence[Record]) -> None:
                 for record in batch:
-                    await dispatcher.dispatch(record)
+                    if (rest := await dispatcher.dispatch(record)) is not None:
+                        await rest()
 
             return handle
 

@@ -12,7 +12,7 @@ from services.processor.another_try import AnotherTry
 from services.processor.careful import Careful
 from shared.errors import DependencyAway
 from shared.events import ImageRequested
-from shared.kafka.records import Received, Trigger
+from shared.kafka.records import Received, Rest, Trigger
 from tests.unit.processor.fakes import FakeFacts, FakeTiers, requested
 from tests.waiting import until
 
@@ -48,20 +48,25 @@ class Workbench:
     suspects: dict[Trigger, int] = field(default_factory=dict)
     at_work: dict[Trigger, asyncio.Event] = field(default_factory=dict)
     failure: Exception | None = None
+    noted_while_told: list[dict[Trigger, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.ledger, self.tiers, self.facts = FakeLedger(self.suspects), FakeTiers(), FakeFacts()
         giving_up = AnotherTry(self.tiers, self.facts, patience=timedelta(hours=1), now=lambda: datetime.now(UTC))
         self.careful = Careful(self._handle, self.ledger, giving_up)
 
-    async def _handle(self, received: Received[ImageRequested]) -> None:
+    async def _handle(self, received: Received[ImageRequested]) -> Rest:
         if self.failure is not None:
             raise self.failure
         self.at_work[received.trigger] = asyncio.Event()
         await self.at_work[received.trigger].wait()
         del self.at_work[received.trigger]
+        return self._tell
 
-    def gets(self, received: Received[ImageRequested]) -> asyncio.Task[None]:
+    async def _tell(self) -> None:
+        self.noted_while_told.append(dict(self.ledger.noted))
+
+    def gets(self, received: Received[ImageRequested]) -> asyncio.Task[Rest | None]:
         return asyncio.create_task(self.careful(received))
 
     async def works_on(self, *records: Received[ImageRequested]) -> None:
@@ -81,6 +86,24 @@ async def test_records_are_noted_while_they_are_worked_on_together() -> None:
     bench.done(SECOND)
     await asyncio.gather(*tasks)
     assert bench.ledger.noted == {}
+
+
+async def test_whoever_only_has_a_result_to_tell_is_in_nobodys_hands() -> None:
+    bench = Workbench()
+    task = bench.gets(FIRST)
+    await bench.works_on(FIRST)
+    bench.done(FIRST)
+    tell = await task
+    assert (tell is not None, bench.noted_while_told, bench.ledger.noted) == (True, [], {})
+
+
+async def test_a_suspect_is_alone_until_its_result_is_told() -> None:
+    bench = Workbench({FIRST.trigger: 0})
+    task = bench.gets(FIRST)
+    await bench.works_on(FIRST)
+    bench.done(FIRST)
+    assert await task is None
+    assert bench.noted_while_told == [{FIRST.trigger: 1}]
 
 
 async def test_a_suspect_runs_alone_and_is_cleared_when_it_ends() -> None:

@@ -25,7 +25,7 @@ def carried(*names: str, renditions: tuple[Rendition, ...] = BOTH) -> Received[I
 
 async def house_after_the_earlier_request() -> House:
     house = House()
-    await house.handler(requested(2, renditions=BOTH, request_id=EARLIER))
+    await house.handle(requested(2, renditions=BOTH, request_id=EARLIER))
     house.sources.fetches = house.codec.runs = 0
     return house
 
@@ -109,7 +109,7 @@ async def test_storage_that_is_away_is_nobodys_result() -> None:
     house = await house_after_the_earlier_request()
     house.images.is_away = True
     with pytest.raises(DependencyAway):
-        await house.handler(carried("compressed", "small"))
+        await house.handle(carried("compressed", "small"))
     assert len(house.facts.published) == 1
 
 

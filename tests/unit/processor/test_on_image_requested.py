@@ -57,8 +57,12 @@ class House:
             clock=lambda: next(clock),
         )
 
+    async def handle(self, received: Received[ImageRequested]) -> None:
+        tell = await self.handler(received)
+        await tell()
+
     async def result(self, received: Received[ImageRequested]) -> ImageProcessed:
-        await self.handler(received)
+        await self.handle(received)
         topic, event = self.facts.published[-1]
         assert topic is IMAGES_PROCESSED
         return event
@@ -74,6 +78,17 @@ async def test_a_picture_is_stored_and_then_reported_with_its_facts() -> None:
     assert result.source is not None
     assert result.source.bytes == 3
     assert (result.outcome, result.error, result.attempts, result.duration_ms) == ("succeeded", None, 1, 1000)
+
+
+async def test_what_is_stored_is_told_afterwards_without_holding_memory() -> None:
+    house = House()
+    tell = await house.handler(requested(3))
+    assert len(house.images.stored) == 1
+    assert (house.sources.held, house.facts.published) == (0, [])
+    await tell()
+    await tell()
+    assert len({event.model_dump_json() for _, event in house.facts.published}) == 1
+    assert (house.sources.fetches, house.codec.runs) == (1, 1)
 
 
 @pytest.mark.checklist("P20")
@@ -108,7 +123,7 @@ async def test_a_source_that_will_never_work_is_a_failed_result_at_once() -> Non
 @pytest.mark.parametrize(("made", "seconds"), [(0, 1), (1, 2), (2, 4)])
 async def test_a_source_that_has_trouble_is_tried_again_later_and_says_nothing_yet(made: int, seconds: int) -> None:
     house = House({URL: TOO_SLOW})
-    await house.handler(requested(attempts_made=made, first_failed_at=NOON))
+    await house.handle(requested(attempts_made=made, first_failed_at=NOON))
     assert house.tiers.steps == [("retry", "timeout", timedelta(seconds=seconds))]
     assert house.facts.published == []
 
@@ -140,8 +155,8 @@ async def test_a_success_after_failures_tells_how_many_attempts_it_took() -> Non
 async def test_a_source_that_wants_to_be_left_alone_is_while_patience_lasts() -> None:
     busy = Transient("http_429", "Busy.", retry_after_seconds=90, defers=True)
     house = House({URL: busy})
-    await house.handler(requested())
-    await house.handler(requested(attempts_made=3, first_failed_at=NOON - PATIENCE + timedelta(seconds=7)))
+    await house.handle(requested())
+    await house.handle(requested(attempts_made=3, first_failed_at=NOON - PATIENCE + timedelta(seconds=7)))
     assert house.tiers.steps == [
         ("defer", "http_429", timedelta(seconds=90)),
         ("defer", "http_429", timedelta(seconds=7)),
@@ -153,10 +168,10 @@ async def test_one_that_nobody_tried_in_time_is_deferred_once_more_while_its_hos
     house = House({URL: LeftAlone("http_429", "Left alone.", seconds=20)})
     late = requested(attempts_made=1, first_failed_at=NOON - 2 * PATIENCE)
     due = {NOT_BEFORE: rfc3339(NOON - 2 * PATIENCE + timedelta(seconds=90))}
-    await house.handler(replace(late, headers={**late.headers, **due}))
+    await house.handle(replace(late, headers={**late.headers, **due}))
     assert house.tiers.steps == [("defer", "http_429", timedelta(seconds=20))]
     due = {NOT_BEFORE: rfc3339(NOON)}
-    await house.handler(replace(late, headers={**late.headers, **due}))
+    await house.handle(replace(late, headers={**late.headers, **due}))
     assert [step for step, *_ in house.tiers.steps] == ["defer", "give up"]
 
 
@@ -164,7 +179,7 @@ async def test_one_that_nobody_tried_in_time_is_deferred_once_more_while_its_hos
 async def test_a_record_that_does_not_say_when_it_was_due_is_deferred_all_the_same(due: str) -> None:
     house = House({URL: LeftAlone("http_429", "Left alone.", seconds=20)})
     late = requested(attempts_made=1, first_failed_at=NOON - 2 * PATIENCE)
-    await house.handler(replace(late, headers={**late.headers, NOT_BEFORE: due}))
+    await house.handle(replace(late, headers={**late.headers, NOT_BEFORE: due}))
     assert [step for step, *_ in house.tiers.steps] == ["defer"]
 
 
@@ -180,7 +195,7 @@ async def test_a_codec_that_was_late_while_the_processor_stood_still_is_nobodys_
     house.codec.error = Permanent("codec_timeout", "Too long.")
     house.codec.meanwhile = lambda: setattr(house.clock, "now", 60.0)
     with pytest.raises(DependencyAway):
-        await house.handler(requested())
+        await house.handle(requested())
     assert house.facts.published == []
 
 
@@ -203,11 +218,11 @@ async def test_a_part_of_our_own_that_is_away_is_nobodys_result() -> None:
     house = House()
     house.images.is_away = True
     with pytest.raises(DependencyAway):
-        await house.handler(requested())
+        await house.handle(requested())
     house.images.is_away = False
     house.codec.error = DependencyAway("codec", "broken")
     with pytest.raises(DependencyAway):
-        await house.handler(requested())
+        await house.handle(requested())
     assert house.facts.published == []
 
 
@@ -222,9 +237,9 @@ async def test_a_request_twice_stores_the_same_object_and_says_the_same() -> Non
 
 async def test_memory_is_given_back_whatever_happens() -> None:
     house = House()
-    await house.handler(requested())
+    await house.handle(requested())
     assert house.sources.held == 0
     house.images.is_away = True
     with pytest.raises(DependencyAway):
-        await house.handler(requested())
+        await house.handle(requested())
     assert house.sources.held == 0

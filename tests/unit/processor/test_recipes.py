@@ -61,7 +61,8 @@ class House:
         )
 
     async def make(self, *renditions: Rendition) -> ImageProcessed:
-        await self.handler(requested(3, renditions=renditions))
+        tell = await self.handler(requested(3, renditions=renditions))
+        await tell()
         return self.facts.published[-1][1]
 
     def picture(self, name: str) -> Image.Image:
