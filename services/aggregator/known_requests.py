@@ -17,6 +17,8 @@ from shared.request_files import ManifestImage, RequestFile
 log = logging.getLogger(__name__)
 
 REMEMBERED_REQUESTS = 10_000
+# They are read when a request is accepted and when it ends, which is soon for most.
+REMEMBERED_FILES = 200
 
 
 class RequestGone(LookupError):
@@ -90,8 +92,9 @@ def row_of(file: RequestFile) -> RequestRow:
 
 
 class RequestRows(Protocol):
-    async def insert(self, file: RequestFile) -> None:
-        """Insert the row unless it exists."""
+    async def insert(self, file: RequestFile) -> RequestRow | None:
+        """Insert the row unless it exists; return it when it did not."""
+        ...
 
     async def find(self, request_id: RequestId) -> RequestRow | None: ...
 
@@ -126,23 +129,23 @@ class KnownRequests:
         self._now = now
         self._remembered = remembered
         self._chunk_sizes: OrderedDict[RequestId, int] = OrderedDict()
+        self._read_files: OrderedDict[RequestId, RequestFile] = OrderedDict()
 
     async def row(self, request_id: RequestId) -> RequestRow:
         """The request's row; raises `RequestGone`."""
         row = await self._rows.find(request_id)
         if row is None:
-            await self._insert(request_id)
-            row = await self._rows.find(request_id)
+            row = await self._insert(request_id) or await self._rows.find(request_id)
         if row is None:
             raise RequestGone(request_id)
         return row
 
     async def file(self, request_id: RequestId) -> RequestFile:
-        """The request's `request.json`; raises `RequestGone`."""
-        file = await self._files.read(request_id)
-        if file is None:
-            raise RequestGone(request_id)
-        return file
+        """The request's `request.json`, which never changes, read once; raises `RequestGone`.
+
+        For requests that have a row: of one that was deleted since it may still be remembered.
+        """
+        return self._read_files.get(request_id) or await self._read(request_id)
 
     async def manifest(self, request_id: RequestId, chunk: int) -> Sequence[ManifestImage]:
         """The images of one chunk, in order; raises `RequestGone`."""
@@ -171,8 +174,18 @@ class KnownRequests:
         late = set(request_ids) - started.keys()
         return started | dict(await self._rows.start(late, at=self._now())) if late else started
 
-    async def _insert(self, request_id: RequestId) -> None:
-        await self._rows.insert(await self.file(request_id))
+    async def _insert(self, request_id: RequestId) -> RequestRow | None:
+        return await self._rows.insert(await self._read(request_id))
+
+    async def _read(self, request_id: RequestId) -> RequestFile:
+        file = await self._files.read(request_id)
+        if file is None:
+            self._read_files.pop(request_id, None)
+            raise RequestGone(request_id)
+        self._read_files[request_id] = file
+        if len(self._read_files) > REMEMBERED_FILES:
+            self._read_files.popitem(last=False)
+        return file
 
     def _remember(self, chunk_sizes: Mapping[RequestId, int]) -> None:
         self._chunk_sizes.update(chunk_sizes)

@@ -41,14 +41,20 @@ class OnRequestAssembled:
 
     async def __call__(self, received: Received[RequestAssembled]) -> RequestCompleted | None:
         """Return the completion to publish, or None when there is nothing to publish."""
+        marked = await self._mark(received) or await self._mark_known(received)
+        return None if marked is None else completed(_ended(marked), self._places)
+
+    async def _mark(self, received: Received[RequestAssembled]) -> RequestRow | None:
+        return await self._marks.mark_completion(received.event.request_id, trigger=received.trigger, at=self._now())
+
+    async def _mark_known(self, received: Received[RequestAssembled]) -> RequestRow | None:
+        """Mark the request once more, after its row is there for sure: a missing one never means skip."""
         try:
             await self._requests.row(received.event.request_id)
         except RequestGone as gone:
             dropped(received, gone)
             return None
-        trigger = received.trigger
-        marked = await self._marks.mark_completion(received.event.request_id, trigger=trigger, at=self._now())
-        return None if marked is None else completed(_ended(marked), self._places)
+        return await self._mark(received)
 
 
 def _ended(row: RequestRow) -> EndedRequest:

@@ -54,7 +54,11 @@ class Ends(Protocol):
         """Claim the end for `trigger`; return the claimed state, or None when another event has it."""
         ...
 
-    async def store_assembly(self, request_id: RequestId, tally: Tally, csvs: WrittenCsvs, *, at: datetime) -> None: ...
+    async def store_assembly(
+        self, request_id: RequestId, tally: Tally, csvs: WrittenCsvs, *, at: datetime
+    ) -> RequestRow | None:
+        """Note the outcome; return the row, or None when an outcome is noted already."""
+        ...
 
 
 class Results(Protocol):
@@ -100,28 +104,31 @@ class RequestEnd:
 
     async def reach(self, request: RequestRow, trigger: Trigger, *, state: EndState | None = None) -> None:
         """End the request in `state`, by default as its results say; nothing happens when it has ended already."""
+        tally = None
         if state is None:
-            state = end_state(await self._results.tally(request.request_id))
+            tally = await self._results.tally(request.request_id)
+            state = end_state(tally)
         claimed = await self._ends.claim_end(request.request_id, state=state, trigger=trigger, at=self._now())
         if claimed is None:
             return
         if request.assembled_at is None:
-            request = await self._assemble(request, claimed)
+            request = await self._assemble(request, claimed, tally)
         await self._announce(request, claimed)
 
-    async def _assemble(self, request: RequestRow, state: EndState) -> RequestRow:
+    async def _assemble(self, request: RequestRow, state: EndState, tally: Tally | None) -> RequestRow:
         request_id = request.request_id
-        tally = await self._results.tally(request_id)
+        if tally is None or tally.done < request.images_total:
+            tally = await self._results.tally(request_id)
         if tally.done < request.images_total:
             code, message = _NOT_ATTEMPTED[state]
             await self._results.fill_missing(request, code=code, message=message)
             tally = await self._results.tally(request_id)
         await self._images.fill(request)
         csvs = await self._csvs.write(await self._requests.file(request_id), with_failures=not tally.is_flawless)
-        await self._ends.store_assembly(request_id, tally, csvs, at=self._now())
+        stored = await self._ends.store_assembly(request_id, tally, csvs, at=self._now())
         REQUESTS_ENDED.labels(state).inc()
         log.info("request assembled", extra={"request_id": request_id, "state": state, "images": tally.done})
-        return await self._requests.row(request_id)
+        return stored or await self._requests.row(request_id)
 
     async def _announce(self, request: RequestRow, state: EndState) -> None:
         request_id = request.request_id

@@ -16,6 +16,10 @@ class OnChunkAdvanced:
         self._release = release
 
     async def __call__(self, received: Received[ChunkAdvanced | ChunkCompleted]) -> None:
+        chunks = chunks_after(received.event)
+        if not chunks:
+            # Most requests are no longer than the window: nobody is asked about them.
+            return
         request = await self._requests.find(received.event.request_id)
         if request is not None:
-            await self._release(request, chunks_after(request, received.event.chunk), received.trigger)
+            await self._release(request, chunks, received.trigger)

@@ -10,8 +10,8 @@ from shared.kafka.records import Received
 
 
 class EndedRequests(Protocol):
-    async def mark_ended(self, request_id: RequestId, ended_at: datetime, state: EndState) -> None:
-        """Note the end; the first one stays."""
+    async def mark_ended(self, request_id: RequestId, ended_at: datetime, state: EndState) -> bool:
+        """Note the end; False when one is noted already, or the request has no row."""
         ...
 
 
@@ -22,5 +22,7 @@ class OnRequestCompleted:
 
     async def __call__(self, received: Received[RequestCompleted]) -> None:
         event = received.event
-        if await self._requests.find(event.request_id) is not None:
-            await self._ended.mark_ended(event.request_id, event.completed_at, event.state)
+        end = (event.request_id, event.completed_at, event.state)
+        if not await self._ended.mark_ended(*end) and await self._requests.find(event.request_id) is not None:
+            # A row that was missing has been restored.
+            await self._ended.mark_ended(*end)

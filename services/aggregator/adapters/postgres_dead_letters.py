@@ -110,7 +110,7 @@ class PostgresDeadLetters:
             try:
                 yield LettersToReplay(self, connection)
             finally:
-                await connection.fetchval("SELECT pg_advisory_unlock($1)", _REPLAY_LOCK)
+                await _unlocked(connection)
 
     async def read(self, connection: Connection, ids: Sequence[LetterId], *, shown: int) -> list[DeadLetter]:
         own = [each for each in ids if each.topic in self._kinds]
@@ -184,6 +184,15 @@ class LettersToReplay:
             alike = (first.id.topic, first.subject, at, ROWS_AT_ONCE)
             while await self._connection.execute(_SQL["mark_some_alike_dead_letters_replayed"], *alike) != _NONE_LEFT:
                 pass
+
+
+async def _unlocked(connection: Connection) -> None:
+    try:
+        await connection.fetchval("SELECT pg_advisory_unlock($1)", _REPLAY_LOCK)
+    except BaseException:
+        # Whether the lock is still held is not known: it ends with the connection.
+        connection.terminate()
+        raise
 
 
 def _headers(stored: Sequence[Sequence[Any]]) -> RecordHeaders:

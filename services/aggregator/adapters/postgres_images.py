@@ -45,8 +45,13 @@ class PostgresImages:
 
 async def insert_images(connection: Connection, request_id: RequestId, images: Sequence[ManifestImage]) -> None:
     """Insert rows for these images unless they exist, in one statement."""
+    await connection.execute(_SQL["insert_images"], request_id, *image_columns(images))
+
+
+def image_columns(images: Sequence[ManifestImage]) -> tuple[Sequence[Any], ...]:
+    """The images, one column after the other; there must be some."""
     rows = [
         (image.index, image.row, image.line, image.slot, image.serial_number, image.product_name, image.url)
         for image in images
     ]
-    await connection.execute(_SQL["insert_images"], request_id, *zip(*rows, strict=True))
+    return tuple(zip(*rows, strict=True))

@@ -20,9 +20,9 @@ class PostgresRequests:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def insert(self, file: RequestFile) -> None:
+    async def insert(self, file: RequestFile) -> RequestRow | None:
         async with self._database.connection() as connection:
-            await connection.execute(
+            row = await connection.fetchrow(
                 _SQL["insert_request"],
                 file.request_id,
                 file.owner,
@@ -35,6 +35,7 @@ class PostgresRequests:
                 file.accepted_at,
                 file.deadline_at,
             )
+        return None if row is None else request_row(row)
 
     async def find(self, request_id: RequestId) -> RequestRow | None:
         async with self._database.connection() as connection:
@@ -53,9 +54,11 @@ class PostgresRequests:
             claimed = await connection.fetchval(_SQL["claim_end"], request_id, state, str(trigger), at)
         return cast(EndState | None, claimed)
 
-    async def store_assembly(self, request_id: RequestId, tally: Tally, csvs: WrittenCsvs, *, at: datetime) -> None:
+    async def store_assembly(
+        self, request_id: RequestId, tally: Tally, csvs: WrittenCsvs, *, at: datetime
+    ) -> RequestRow | None:
         async with self._database.connection() as connection:
-            await connection.execute(
+            row = await connection.fetchrow(
                 _SQL["store_assembly"],
                 request_id,
                 at,
@@ -69,6 +72,7 @@ class PostgresRequests:
                 csvs.output_sha256,
                 csvs.failures_sha256,
             )
+        return None if row is None else request_row(row)
 
     async def mark_completion(self, request_id: RequestId, *, trigger: Trigger, at: datetime) -> RequestRow | None:
         async with self._database.connection() as connection:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from services.aggregator.adapters.postgres_images import insert_images
+from services.aggregator.adapters.postgres_images import image_columns
 from services.aggregator.domain.completion import Tally, TallyLine, tally_of
 from services.aggregator.domain.merged_rows import ImageOutcome, failures_by_host
 from services.aggregator.domain.progress import ChunkShape
@@ -47,12 +47,13 @@ class PostgresResults:
 
     async def record_chunk(self, request: RequestRow, chunk: int, images: Sequence[ManifestImage]) -> int:
         request_id, place = request.request_id, (chunk * request.chunk_size, request.images_in_chunk(chunk))
-        async with self._database.transaction() as connection:
-            await insert_images(connection, request_id, images)
+        async with self._database.connection() as connection:
+            # The chunk is complete, so this is the same whenever it is read.
             failed = {row["index"]: row["error_code"] for row in await connection.fetch(_FAILURES, request_id, *place)}
-            codes, hosts = dict(Counter(failed.values())), failures_by_host(images, failed)
-            await connection.execute(_SQL["record_chunk"], request_id, chunk, *place, codes, hosts)
-            recorded: int = await connection.fetchval(_SQL["count_recorded_chunks"], request_id)
+            measures = (*place, dict(Counter(failed.values())), failures_by_host(images, failed))
+            recorded: int = await connection.fetchval(
+                _SQL["record_chunk"], request_id, chunk, *measures, *image_columns(images)
+            )
         return recorded
 
     async def fill_missing(self, request: RequestRow, *, code: ImageErrorCode, message: str) -> None:

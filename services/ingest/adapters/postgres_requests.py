@@ -41,9 +41,10 @@ class PostgresRequests:
             rows = await connection.fetch(_SQL["claim_chunks"], request_id, list(chunks), str(trigger))
         return sorted(row["chunk"] for row in rows)
 
-    async def mark_ended(self, request_id: RequestId, ended_at: datetime, state: EndState) -> None:
+    async def mark_ended(self, request_id: RequestId, ended_at: datetime, state: EndState) -> bool:
         async with self._database.connection() as connection:
-            await connection.execute(_SQL["mark_ended"], request_id, ended_at, state)
+            marked = await connection.fetchval(_SQL["mark_ended"], request_id, ended_at, state)
+        return marked is not None
 
     async def original(self, request_id: RequestId, owner: Owner) -> Original | None:
         async with self._database.connection() as connection:

@@ -1,7 +1,7 @@
 """Uploads and the commit that makes them requests, in Postgres."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ class PostgresUploads:
 
     async def begin(self, upload: Upload, now: datetime) -> Lease | Agreed:
         owner, key, key_id = upload.submitter
-        async with self._database.transaction() as connection:
+        async with self._together(upload.submitter) as connection:
             if key is not None:
                 agreed = await _agreed(connection, upload.submitter)
                 if agreed is not None:
@@ -73,18 +73,19 @@ class PostgresUploads:
 
     async def accept(self, agreed: Agreed, lease: Lease) -> None:
         request = agreed.request
-        async with self._database.transaction() as connection:
-            if await connection.fetchval(_SQL["accept_upload"], request.request_id, lease.token) is None:
-                raise UploadLost
-            await connection.execute(
-                _SQL["insert_request"],
+        async with self._together(lease.submitter) as connection:
+            accepted = await connection.fetchval(
+                _SQL["accept_upload"],
                 request.request_id,
+                lease.token,
                 request.owner,
                 to_json(request),
                 request.accepted_at,
                 agreed.notes._asdict(),
                 lease.submitter.key_id,
             )
+            if accepted is None:
+                raise UploadLost
             if lease.submitter.idempotency_key is not None:
                 await _insert_key(connection, lease.submitter, request.request_id, agreed.fingerprint)
             if lease.submitter.key_id is not None:
@@ -92,6 +93,11 @@ class PostgresUploads:
                 await count_up(
                     connection, lease.submitter.key_id, agreed.usage, quotas=self._quotas, now=request.accepted_at
                 )
+
+    def _together(self, submitter: Submitter) -> AbstractAsyncContextManager[Connection]:
+        """What is written about a submitter is one transaction; without keys it is one statement, and that is one."""
+        is_one = submitter.idempotency_key is None and submitter.key_id is None
+        return self._database.connection() if is_one else self._database.transaction()
 
     async def forget(self, request_id: RequestId) -> None:
         async with self._database.connection() as connection:

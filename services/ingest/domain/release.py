@@ -1,5 +1,6 @@
 """Which chunks an event releases."""
 
+from shared.events import ChunkAdvanced, ChunkCompleted
 from shared.request_files import RequestFile
 
 
@@ -8,7 +9,7 @@ def first_chunks(request: RequestFile) -> range:
     return range(min(request.window, request.chunks_total))
 
 
-def chunks_after(request: RequestFile, advanced: int) -> range:
+def chunks_after(event: ChunkAdvanced | ChunkCompleted) -> range:
     """The chunk one window after the one that advanced, if there is such a chunk."""
-    following = advanced + request.window
-    return range(following, min(following + 1, request.chunks_total))
+    following = event.chunk + event.window
+    return range(following, min(following + 1, event.chunks_total))

@@ -141,8 +141,10 @@ class FakeRequestRows:
     marks: dict[RequestId, Trigger] = field(default_factory=dict)
     published: set[RequestId] = field(default_factory=set)
 
-    async def insert(self, file: RequestFile) -> None:
-        self.rows.setdefault(file.request_id, row_of(file))
+    async def insert(self, file: RequestFile) -> RequestRow | None:
+        if file.request_id in self.rows:
+            return None
+        return self.rows.setdefault(file.request_id, row_of(file))
 
     async def find(self, request_id: RequestId) -> RequestRow | None:
         return self.rows.get(request_id)
@@ -164,19 +166,26 @@ class FakeRequestRows:
         self._change(request_id, end_state=self.rows[request_id].end_state or state)
         return self.rows[request_id].end_state
 
-    async def store_assembly(self, request_id: RequestId, tally: Tally, csvs: WrittenCsvs, *, at: datetime) -> None:
-        if self.rows[request_id].assembled_at is None:
-            self._change(
-                request_id,
-                assembled_at=at,
-                tally=tally,
-                output_sha256=csvs.output_sha256,
-                failures_sha256=csvs.failures_sha256,
-                failures_by_host=csvs.failures_by_host,
-            )
+    async def store_assembly(
+        self, request_id: RequestId, tally: Tally, csvs: WrittenCsvs, *, at: datetime
+    ) -> RequestRow | None:
+        if self.rows[request_id].assembled_at is not None:
+            return None
+        self._change(
+            request_id,
+            assembled_at=at,
+            tally=tally,
+            output_sha256=csvs.output_sha256,
+            failures_sha256=csvs.failures_sha256,
+            failures_by_host=csvs.failures_by_host,
+        )
+        return self.rows[request_id]
 
     async def mark_completion(self, request_id: RequestId, *, trigger: Trigger, at: datetime) -> RequestRow | None:
         if request_id in self.published or self.marks.setdefault(request_id, trigger) != trigger:
+            return None
+        if request_id not in self.rows:
+            self.marks.pop(request_id)
             return None
         self._change(request_id, completed_at=self.rows[request_id].completed_at or at)
         return self.rows[request_id]

@@ -222,10 +222,13 @@ class RequestsInMemory:
             return []
         return [chunk for chunk in chunks if self.released.setdefault((request_id, chunk), trigger) == trigger]
 
-    async def mark_ended(self, request_id: RequestId, ended_at: datetime, state: EndState) -> None:
+    async def mark_ended(self, request_id: RequestId, ended_at: datetime, state: EndState) -> bool:
         self._answer()
-        if self.ended.setdefault(request_id, ended_at) is ended_at:
-            self.end_states.setdefault(request_id, state)
+        if request_id not in self.requests or request_id in self.ended:
+            return False
+        self.ended[request_id] = ended_at
+        self.end_states[request_id] = state
+        return True
 
     async def original(self, request_id: RequestId, owner: Owner) -> Original | None:
         self._answer()

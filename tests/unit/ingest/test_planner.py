@@ -105,6 +105,20 @@ async def test_a_chunk_that_advanced_releases_the_next_and_the_last_releases_not
     assert planner.take_published() == []
 
 
+async def test_nobody_is_asked_about_a_chunk_after_which_none_comes() -> None:
+    planner = Planner()
+    planner.rows.is_away = True
+    await planner.advanced(3, offset=5)
+    with pytest.raises(DependencyAway):
+        await planner.advanced(2, offset=6)
+
+
+async def test_a_completion_restores_a_missing_row_and_ends_it() -> None:
+    planner = Planner(with_row=False)
+    await planner.completed()
+    assert planner.rows.ended == {planner.request.request_id: NOON}
+
+
 async def test_a_duplicate_announcement_releases_nothing() -> None:
     planner = Planner()
     await planner.accepted(offset=1)

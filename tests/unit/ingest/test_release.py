@@ -2,7 +2,9 @@
 
 from services.ingest.domain.manifest import read_manifest_chunk
 from services.ingest.domain.release import chunks_after, first_chunks
+from shared.events import ChunkAdvanced
 from shared.image_requests import images_requested
+from shared.request_files import RequestFile
 from tests.unit.ingest.fakes import agreed, csv_of, images_of, taken
 
 
@@ -13,7 +15,8 @@ def test_the_acceptance_releases_one_window() -> None:
 
 def test_a_chunk_that_advanced_releases_the_one_a_window_further_on() -> None:
     request = agreed(images_of(9))
-    assert [list(chunks_after(request, chunk)) for chunk in range(5)] == [[2], [3], [4], [], []]
+    after = [chunks_after(_advanced(request, chunk)) for chunk in range(5)]
+    assert [list(chunks) for chunks in after] == [[2], [3], [4], [], []]
 
 
 def test_one_event_serves_every_slot_with_the_same_url() -> None:
@@ -35,3 +38,13 @@ def test_events_carry_the_measures_of_their_chunk() -> None:
     (event,) = images_requested(agreed(text), 2, read_manifest_chunk(chunks[2].body))
     assert (event.chunk, event.chunk_images, event.chunks_total, event.window, event.indexes) == (2, 1, 3, 2, (4,))
     assert event.key == f"{event.request_id}:4"
+
+
+def _advanced(request: RequestFile, chunk: int) -> ChunkAdvanced:
+    return ChunkAdvanced(
+        request_id=request.request_id,
+        owner=request.owner,
+        chunk=chunk,
+        chunks_total=request.chunks_total,
+        window=request.window,
+    )
