@@ -4,7 +4,8 @@ from typing import Final
 
 from PIL import Image
 
-_OPAQUE: Final = (255, 255)
+# Two levels from opaque are opaque to the eye, and to what is promised of alpha.
+_LEAST_OPAQUE: Final = 253
 _WITH_ALPHA: Final = frozenset({"LA", "La", "PA", "RGBa", "RGBA"})
 _SIXTEEN_BIT: Final = frozenset({"I;16", "I;16L", "I;16B", "I;16N", "I"})
 _SIXTEEN_TO_EIGHT: Final = 1 / 256
@@ -24,9 +25,10 @@ def eight_bit(image: Image.Image) -> Image.Image:
 
 def without_needless_alpha(image: Image.Image) -> Image.Image:
     """Drop an alpha channel that is opaque everywhere."""
-    if image.mode == "RGBA" and image.getchannel("A").getextrema() == _OPAQUE:
-        return image.convert("RGB")
-    return image
+    if image.mode != "RGBA":
+        return image
+    least, _ = image.getchannel("A").getextrema()
+    return image.convert("RGB") if least >= _LEAST_OPAQUE else image  # type: ignore[operator]  # one band: numbers
 
 
 def on_white(image: Image.Image) -> Image.Image:

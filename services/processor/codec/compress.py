@@ -10,6 +10,7 @@ from PIL import Image
 
 from services.processor.codec.decode import Decoded, decode
 from services.processor.codec.encode import write
+from services.processor.codec.fidelity import TRUE_COLOUR_QUALITY
 from services.processor.codec.fit import fitted
 from services.processor.codec.job import (
     Compressed,
@@ -25,6 +26,7 @@ from services.processor.codec.job import (
 )
 from services.processor.codec.memory_file import opened
 from services.processor.codec.out_of_memory import as_memory_error
+from services.processor.codec.palette import as_palette
 from services.processor.codec.repack import repacked
 
 # A GIF becomes a PNG of its first frame: lossless, with its palette, and readable everywhere.
@@ -37,10 +39,7 @@ def compress(job: Job, *, decoder: Callable[..., Decoded] = decode) -> Compresse
         with opened(job.source) as source:
             decoded = decoder(source, max_pixels=job.max_pixels)
             facts = _source_facts(source, decoded)
-            results = [
-                _make(source, decoded, facts, order=order, may_repack=job.may_repack and decoded.is_as_stored)
-                for order in job.orders
-            ]
+            results = [_make(source, decoded, facts, order=order, may_repack=job.may_repack) for order in job.orders]
     except Unusable as unusable:
         return Refused(unusable.code, unusable.message)
     except MemoryError:
@@ -56,44 +55,56 @@ def _make(
     target: Format = _KEPT[decoded.format] if order.format == "keep" else order.format
     image = fitted(decoded.image, order)
     is_whole = image is decoded.image
+    may_keep = may_repack and is_whole and decoded.is_as_stored and target == decoded.format
     note: Note | None = None
     with opened(order.output) as out:
-        encode = partial(
-            _encode, image, out, target=target, quality=order.quality, indexed=decoded.indexed if is_whole else None
-        )
-        encode()
-        is_larger = _length(out) >= facts.bytes and target == decoded.format
-        if is_larger and is_whole and may_repack:
+        shown = _in_few_colours(decoded, image, order.quality) if target == "png" else image
+        is_lossless = target == "png" and shown is image
+        encode = partial(_encode, shown, out, target=target, quality=order.quality, may_pack=may_repack)
+        if may_keep and is_lossless:
+            # The same pixels in another packing; nothing else could come of an encoder.
             note = _keep_original(source, out, facts)
-        if is_larger and note is None and target == "jpeg":
-            # No larger than the source comes before the floor.
-            encode(has_floor=False)
+        if note is None:
+            encode(has_floor=_has_floor(order))
+            is_larger = _length(out) >= facts.bytes and target == decoded.format
+            if is_larger and may_keep:
+                note = _keep_original(source, out, facts)
+            if is_larger and note is None and target == "jpeg":
+                # No larger than the source comes before the floor.
+                encode(has_floor=False)
         size = _length(out)
         sha256 = _sha256(out)
     made = Made(format=target, width=image.width, height=image.height, bytes=size, sha256=sha256)
     return made, "not_smaller" if size >= facts.bytes else note
 
 
+def _has_floor(order: Order) -> bool:
+    """Who names a format gets the quality of its encoder; true colours are for everybody who asks for them."""
+    return order.format == "keep" or order.quality >= TRUE_COLOUR_QUALITY
+
+
+def _in_few_colours(decoded: Decoded, image: Image.Image, quality: int) -> Image.Image:
+    """The picture with the palette that it came with, else with one that looks the same, else as it is."""
+    if decoded.indexed is not None and image is decoded.image:
+        return decoded.indexed
+    with as_memory_error():
+        return as_palette(image, quality=quality) or image
+
+
 def _encode(
-    image: Image.Image,
-    out: BufferedRandom,
-    *,
-    target: Format,
-    quality: int,
-    indexed: Image.Image | None,
-    has_floor: bool = True,
+    image: Image.Image, out: BufferedRandom, *, target: Format, quality: int, has_floor: bool, may_pack: bool
 ) -> None:
     out.seek(0)
     out.truncate()
     with as_memory_error():
-        write(image, out, target=target, quality=quality, indexed=indexed, has_floor=has_floor)
+        write(image, out, target=target, quality=quality, has_floor=has_floor, may_pack=may_pack)
 
 
 def _keep_original(source: BufferedRandom, out: BufferedRandom, facts: SourcePicture) -> Note | None:
-    """Replace what was encoded by the repacked source, if that is smaller."""
+    """Replace what was encoded, if anything was, by the repacked source, if that is smaller."""
     source.seek(0)
     original = repacked(source.read(), facts.format, pixels=facts.width * facts.height)
-    if original is None or len(original) >= _length(out):
+    if original is None or 0 < _length(out) <= len(original):
         return None
     out.seek(0)
     out.truncate()

@@ -86,7 +86,7 @@ def _prepared(opened: Image.Image) -> Decoded:
     is_one_picture = opened.format in {"JPEG", "MPO"} or not _is_animated(opened)
     keeps_colours = is_srgb(profile) and opened.mode != "CMYK"
     upright = opened if turn is None else opened.transpose(turn)
-    indexed = upright if opened.mode == "P" and keeps_colours else None
+    indexed = _with_its_palette(upright) if opened.mode == "P" and keeps_colours else None
     image = without_needless_alpha(to_srgb(eight_bit(upright), profile))
     image.info = {}
     return Decoded(
@@ -96,6 +96,14 @@ def _prepared(opened: Image.Image) -> Decoded:
         indexed=indexed,
         is_as_stored=turn is None and keeps_colours and is_one_picture,
     )
+
+
+def _with_its_palette(image: Image.Image) -> Image.Image:
+    """Nothing but indexes and colours, transparency among them."""
+    plain = image.copy()
+    plain.apply_transparency()
+    plain.info = {}
+    return plain
 
 
 def _is_animated(image: Image.Image) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -9,12 +10,15 @@ from PIL import Image, ImageChops, ImageCms, ImageStat
 
 # Tiles of whole JPEG blocks, from all over the picture: a millisecond tells what the whole would tell, within 1 dB.
 TILE: Final = 16
-TILES_A_SIDE: Final = 8
+_EDGE: Final = 1
+_FEWEST_TILES_A_SIDE: Final = 8
+_MOST_TILES_A_SIDE: Final = 24
+_PIXELS_TO_A_TILE: Final = 160
 
 FLOOR_DB: Final = 30.0
 FLOOR_QUALITY: Final = 50
 _DB_A_QUALITY_STEP: Final = 0.2
-_SAMPLE_MARGIN_DB: Final = 1.0
+SAMPLE_MARGIN_DB: Final = 1.0
 
 TRUE_COLOUR_QUALITY: Final = 90
 MAX_DELTA_E: Final = 2.0
@@ -25,25 +29,38 @@ _LIGHTNESS: Final = 100 / 255
 _LARGEST_SIGNED: Final = 127
 
 
-def sample(image: Image.Image) -> Image.Image:
-    """Return tiles from all over the picture, side by side; a small picture is its own sample."""
-    columns, rows = _places(image.width), _places(image.height)
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Tiles from all over a picture, side by side. `inner`, where a picture is not its own sample, are those pixels of
+    them that a neighbour does not touch: colour of half resolution is smoothed across the edges of tiles."""
+
+    tiles: Image.Image
+    inner: Image.Image | None
+
+    def is_faithful(self, after: Image.Image, *, quality: int, margin_db: float = SAMPLE_MARGIN_DB) -> bool:
+        """Say whether what became of the tiles is close enough to them for the quality that was asked for.
+
+        `margin_db` is how far the whole may be from its sample.
+        """
+        difference = ImageStat.Stat(ImageChops.difference(self.tiles, after), self.inner)
+        if _psnr(difference.rms) < floor_db(quality) + margin_db:
+            return False
+        return quality < TRUE_COLOUR_QUALITY or _mean_delta_e(self.tiles, after) < MAX_DELTA_E - _SAMPLE_MARGIN_DELTA_E
+
+
+def sample(image: Image.Image) -> Sample:
+    """Return a sample of a picture in `L` or `RGB`; a small picture is its own."""
+    side = math.isqrt(image.width * image.height) // _PIXELS_TO_A_TILE
+    most = max(_FEWEST_TILES_A_SIDE, min(_MOST_TILES_A_SIDE, side))
+    columns, rows = _places(image.width, most), _places(image.height, most)
     if not columns or not rows:
-        return image
+        return Sample(image, None)
     tiles = Image.new(image.mode, (TILE * len(columns), TILE * len(rows)))
     for row, top in enumerate(rows):
         for column, left in enumerate(columns):
             tile = image.crop((left, top, left + TILE, top + TILE))
             tiles.paste(tile, (TILE * column, TILE * row))
-    return tiles
-
-
-def is_faithful(before: Image.Image, after: Image.Image, *, quality: int) -> bool:
-    """Say whether a sample, `L` or `RGB`, is close enough to what it was for the quality that was asked for."""
-    difference = ImageStat.Stat(ImageChops.difference(before, after))
-    if _psnr(difference.rms) < floor_db(quality) + _SAMPLE_MARGIN_DB:
-        return False
-    return quality < TRUE_COLOUR_QUALITY or _mean_delta_e(before, after) < MAX_DELTA_E - _SAMPLE_MARGIN_DELTA_E
+    return Sample(tiles, _inner_pixels(len(columns), len(rows)))
 
 
 def floor_db(quality: int) -> float:
@@ -51,11 +68,21 @@ def floor_db(quality: int) -> float:
     return FLOOR_DB - _DB_A_QUALITY_STEP * max(0, FLOOR_QUALITY - quality)
 
 
-def _places(length: int) -> list[int]:
+@lru_cache(maxsize=16)
+def _inner_pixels(columns: int, rows: int) -> Image.Image:
+    inner = Image.new("L", (TILE * columns, TILE * rows))
+    for row in range(rows):
+        for column in range(columns):
+            left, top = TILE * column + _EDGE, TILE * row + _EDGE
+            inner.paste(_PEAK, (left, top, left + TILE - 2 * _EDGE, top + TILE - 2 * _EDGE))
+    return inner
+
+
+def _places(length: int, most: int) -> list[int]:
     tiles = length // TILE
-    if tiles <= TILES_A_SIDE:
+    if tiles <= most:
         return [TILE * tile for tile in range(tiles)]
-    return [TILE * (tile * (tiles - 1) // (TILES_A_SIDE - 1)) for tile in range(TILES_A_SIDE)]
+    return [TILE * (tile * (tiles - 1) // (most - 1)) for tile in range(most)]
 
 
 def _psnr(rms_of_bands: Sequence[float]) -> float:

@@ -1,50 +1,136 @@
-"""256 colours where they look the same as all of them, by measure."""
+"""256 colours, or fewer greys, where they look the same as all of them, by measure.
 
-from functools import reduce
+A palette shows in two ways. Noise is the root mean square of the difference over all pixels. A band is a block whose
+mean is off, in levels of 255: the eye sees an edge where the next block is off the other way. What is busy hides bands,
+so a block may be off by some levels, which sink with the quality, and by its own activity besides. Blocks that are
+further off are dithered, and no others: dither is noise, which costs bytes. An ordered pattern costs the fewest, for it
+repeats.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache, reduce
 from typing import Final
 
 from PIL import Image, ImageChops, ImageStat
-from PIL.Image import Dither, Quantize
+from PIL.Image import Dither, Quantize, Resampling
 
 COLOURS: Final = 256
 BLOCK: Final = 8
 
-# Found by looking at pictures: below both, a difference is not seen at full size. Banding shows as a shift of the
-# mean of a small block, in levels of 255; noise as the root mean square over all pixels. Who asks for a quality above
-# 50 gets less noise.
-MAX_BANDING: Final = 1.5
+# Found by looking at pictures: below these, a difference is not seen at full size. Who asks for a quality above 50 gets
+# less of both.
+MAX_SHIFT: Final = 2.0
 MAX_NOISE: Final = 6.0
-_NOISE_QUALITY: Final = 50
+_USUAL_QUALITY: Final = 50
+_SHIFT_A_QUALITY_STEP: Final = 0.025
 _NOISE_A_QUALITY_STEP: Final = 0.1
+# What dither cannot mend, as the mean over all blocks of what they are too far off.
+MAX_BANDING: Final = 0.75
 MAX_ALPHA_SHIFT: Final = 2
+
+# More pixels than these teach an octree nothing. Its cells are as wide as the pattern that goes from one to the next.
+_OCTREE_PIXELS: Final = 1_000_000
+_CELL: Final = 16
+_BAYER: Final = ((0, 8, 2, 10), (12, 4, 14, 6), (3, 11, 1, 9), (15, 7, 13, 5))
+"""Thresholds in the order in which the fewest of them make a pattern that is seen. Source: Bayer, ICC 1973."""
+_TILE: Final = 256
 
 
 def as_palette(image: Image.Image, *, quality: int) -> Image.Image | None:
-    """Return the picture in 256 colours if that looks the same, dithered if it must be; None if it does not."""
-    if image.mode == "L":
-        return None
-    plain = image.quantize(COLOURS, method=Quantize.FASTOCTREE)
-    if looks_the_same(image, plain, quality=quality):
-        return plain
-    if image.mode != "RGB":
-        return None
-    dithered = image.quantize(palette=plain, dither=Dither.FLOYDSTEINBERG)
-    return dithered if looks_the_same(image, dithered, quality=quality) else None
+    """Return `RGB` or `RGBA` in 256 colours and `L` in fewer greys if that looks the same; None if it does not."""
+    return next((each for each in _reduced(image, quality) if looks_the_same(image, each, quality=quality)), None)
 
 
 def looks_the_same(image: Image.Image, reduced: Image.Image, *, quality: int) -> bool:
-    """Compare `RGB` or `RGBA` with its palette version; what alpha hides does not count."""
+    """Compare `L`, `RGB` or `RGBA` with its reduced version; what alpha hides does not count."""
     before, after = image, reduced.convert(image.mode)
     if image.mode == "RGBA":
         if _alpha_shift(before, after) > MAX_ALPHA_SHIFT:
             return False
         before, after = _premultiplied(before), _premultiplied(after)
-    return _banding(before, after) <= MAX_BANDING and _noise(before, after) <= max_noise(quality)
+    if _noise(before, after) > max_noise(quality):
+        return False
+    return ImageStat.Stat(_too_far_off(before, after, quality)).mean[0] <= MAX_BANDING
 
 
 def max_noise(quality: int) -> float:
     """The most noise at a quality, in levels of 255."""
-    return MAX_NOISE - _NOISE_A_QUALITY_STEP * max(0, quality - _NOISE_QUALITY)
+    return MAX_NOISE - _NOISE_A_QUALITY_STEP * max(0, quality - _USUAL_QUALITY)
+
+
+def max_shift(quality: int) -> int:
+    """How far a block without any activity may be off at a quality, in levels of 255."""
+    return round(MAX_SHIFT - _SHIFT_A_QUALITY_STEP * max(0, quality - _USUAL_QUALITY))
+
+
+def _reduced(image: Image.Image, quality: int) -> Iterator[Image.Image]:
+    """The fewest bytes first."""
+    if image.mode == "L":
+        yield _fewer_greys(image, quality)
+    elif image.mode == "RGBA":
+        yield image.quantize(COLOURS, method=Quantize.FASTOCTREE)
+    else:
+        plain = _in_colours(_sample(image).quantize(COLOURS, method=Quantize.FASTOCTREE), image)
+        yield _dithered_where_off(image, plain, quality)
+        yield image.quantize(palette=plain, dither=Dither.FLOYDSTEINBERG)
+
+
+def _fewer_greys(image: Image.Image, quality: int) -> Image.Image:
+    step = 2 * max_shift(quality) + 1
+    return image.point([min(255, level // step * step + step // 2) for level in range(256)])
+
+
+def _dithered_where_off(image: Image.Image, plain: Image.Image, quality: int) -> Image.Image:
+    off = _too_far_off(image, plain.convert("RGB"), quality)
+    if not off.getbbox():
+        return plain
+    lifted = ImageChops.add(image, _pattern(image.size), 1, -_CELL // 2)
+    dithered = lifted.quantize(palette=plain, dither=Dither.NONE)
+    return Image.composite(dithered, plain, _pixels_of(off, image.size))
+
+
+def _pattern(size: tuple[int, int]) -> Image.Image:
+    pattern, tile = Image.new("L", size), _tile()
+    for top in range(0, size[1], _TILE):
+        for left in range(0, size[0], _TILE):
+            pattern.paste(tile, (left, top))
+    return Image.merge("RGB", [pattern] * 3)
+
+
+@lru_cache(maxsize=1)
+def _tile() -> Image.Image:
+    side = len(_BAYER)
+    rows = [bytes(row) * (_TILE // side) for row in _BAYER]
+    return Image.frombytes("L", (_TILE, _TILE), b"".join(rows * (_TILE // side)))
+
+
+def _sample(image: Image.Image) -> Image.Image:
+    each = int((image.width * image.height / _OCTREE_PIXELS) ** 0.5)
+    if each <= 1:
+        return image
+    size = (max(1, image.width // each), max(1, image.height // each))
+    return image.resize(size, Resampling.NEAREST)
+
+
+def _in_colours(palette: Image.Image, image: Image.Image) -> Image.Image:
+    """The picture in a palette's colours; a palette that was made of the whole of it is that already."""
+    return palette if palette.size == image.size else image.quantize(palette=palette, dither=Dither.NONE)
+
+
+def _too_far_off(before: Image.Image, after: Image.Image, quality: int) -> Image.Image:
+    """One pixel for each block: by how many levels its mean is further off than it may be."""
+    mean = before.reduce(BLOCK)
+    shift = reduce(ImageChops.lighter, ImageChops.difference(mean, after.reduce(BLOCK)).split())
+    around = mean.resize((mean.width * BLOCK, mean.height * BLOCK), Resampling.NEAREST).crop((0, 0, *before.size))
+    # The calmest band shows what the others hide.
+    activity = reduce(ImageChops.darker, ImageChops.difference(before, around).reduce(BLOCK).split())
+    return ImageChops.subtract(ImageChops.subtract(shift, activity), Image.new("L", mean.size, max_shift(quality)))
+
+
+def _pixels_of(blocks: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A mask over all pixels of the blocks that are not zero."""
+    marked = blocks.point([0] + 255 * [255])
+    return marked.resize((blocks.width * BLOCK, blocks.height * BLOCK), Resampling.NEAREST).crop((0, 0, *size))
 
 
 def _alpha_shift(before: Image.Image, after: Image.Image) -> int:
@@ -56,11 +142,6 @@ def _premultiplied(image: Image.Image) -> Image.Image:
     bands = image.split()
     alpha = bands[3]
     return Image.merge("RGBA", [*(ImageChops.multiply(band, alpha) for band in bands[:3]), alpha])
-
-
-def _banding(before: Image.Image, after: Image.Image) -> float:
-    shift = ImageChops.difference(before.reduce(BLOCK), after.reduce(BLOCK))
-    return ImageStat.Stat(reduce(ImageChops.lighter, shift.split())).mean[0]
 
 
 def _noise(before: Image.Image, after: Image.Image) -> float:

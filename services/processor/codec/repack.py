@@ -10,10 +10,10 @@ import oxipng
 
 from services.processor.codec import png_container, webp_container
 from services.processor.codec.job import SourceFormat
+from services.processor.codec.png import repacked_png, thoroughly_repacked_png
 
 # Above, packing a PNG anew takes too large a share of its deadline: its chunks are kept as they are.
 MAX_REPACKED_PNG_PIXELS: Final = 8_000_000
-_OXIPNG_LEVEL: Final = 1
 
 
 def repacked(source: bytes, source_format: SourceFormat, *, pixels: int) -> bytes | None:
@@ -33,7 +33,14 @@ def _jpeg(source: bytes) -> bytes:
 
 
 def _png(source: bytes) -> bytes:
-    return oxipng.optimize_from_memory(source, level=_OXIPNG_LEVEL, strip=oxipng.StripChunks.all())
+    """The first that makes it smaller, and the source's own data if none does."""
+    packings = (repacked_png, thoroughly_repacked_png, png_container.without_metadata)
+    made = source
+    for packing in packings:
+        made = packing(source)
+        if len(made) < len(source):
+            break
+    return made
 
 
 _REPACKERS: Final[Mapping[SourceFormat, Callable[[bytes], bytes]]] = {

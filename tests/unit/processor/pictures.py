@@ -52,22 +52,26 @@ def corners(size: tuple[int, int] = (64, 32)) -> Image.Image:
     return image
 
 
-def run(data: bytes, orders: Sequence[dict[str, Any]], *, max_pixels: int = MAX_PIXELS) -> tuple[Any, list[bytes]]:
+def run(
+    data: bytes, orders: Sequence[dict[str, Any]], *, max_pixels: int = MAX_PIXELS, may_repack: bool = True
+) -> tuple[Any, list[bytes]]:
     """Run one job in this process; return the answer and the bytes of each output."""
     with MemoryFile("source") as source:
         source.write(data)
         outputs = [MemoryFile("output") for _ in orders]
         made = [Order(**order, output=output.descriptor) for order, output in zip(orders, outputs, strict=True)]
-        answer = compress(Job(source.descriptor, max_pixels, tuple(made)))
+        answer = compress(Job(source.descriptor, max_pixels, tuple(made), may_repack))
         contents = [output.read() for output in outputs]
         for output in outputs:
             output.close()
     return answer, contents
 
 
-def compressed(data: bytes, file_format: OutputFormat = "keep", quality: int = 50, **more: Any) -> Result:
+def compressed(
+    data: bytes, file_format: OutputFormat = "keep", quality: int = 50, *, may_repack: bool = True, **more: Any
+) -> Result:
     """Make one rendition, which must succeed."""
-    answer, contents = run(data, [{"format": file_format, "quality": quality, **more}])
+    answer, contents = run(data, [{"format": file_format, "quality": quality, **more}], may_repack=may_repack)
     assert isinstance(answer, Compressed), answer
     return Result(answer, contents[0])
 

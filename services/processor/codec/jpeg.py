@@ -1,0 +1,94 @@
+"""JPEG files: baseline, with optimised Huffman tables, and with another table where the usual one would ruin them.
+
+A quality is a scale of the table in Annex K of ITU T.81, which spares what the eye sees least. In a picture that is
+nearly all noise, or nearly all colour, that is most of the picture. A flat table spares nothing: of all tables it loses
+the least, in mean square error, for the bytes that it takes.
+"""
+
+import io
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, Final
+
+from PIL import Image
+
+from services.processor.codec.colour import on_white
+from services.processor.codec.fidelity import TRUE_COLOUR_QUALITY, Sample, sample
+
+MAX_QUALITY: Final = 95
+# Pillow's numbers for colour in every pixel (4:4:4) and in every second one of every second line (4:2:0).
+_WHOLE_COLOUR: Final = 0
+_HALF_COLOUR: Final = 2
+_COEFFICIENTS: Final = 64
+_FLAT_STEPS: Final = range(1, 128)
+# What a flat table loses is the same everywhere, so a sample tells more of it.
+_FLAT_MARGIN_DB: Final = 0.4
+_CLEARLY_LESS: Final = 0.9
+
+_Options = Mapping[str, Any]
+"""What Pillow calls the tables and the resolution of colour."""
+
+
+def write_jpeg(image: Image.Image, out: BinaryIO, *, quality: int, has_floor: bool) -> None:
+    """Alpha is laid on white. Colour has half the resolution.
+
+    A picture with a floor that this would harm visibly gets what harms it less; see `fidelity`.
+    """
+    ground = on_white(image)
+    options = _faithful(ground, quality) if has_floor else _usual(quality, _HALF_COLOUR)
+    ground.save(out, "JPEG", optimize=True, **options)
+
+
+def _faithful(image: Image.Image, quality: int) -> _Options:
+    look = sample(image)
+    usual = _usual(quality, _HALF_COLOUR)
+    if look.is_faithful(_after(look, usual), quality=quality):
+        return usual
+    return _finer(look, quality) if quality >= TRUE_COLOUR_QUALITY else _flattest(look, quality)
+
+
+def _finer(look: Sample, quality: int) -> _Options:
+    """The next better setting in which colours are true."""
+    for options in _rungs(quality):
+        if look.is_faithful(_after(look, options), quality=quality):
+            return options
+    return _usual(MAX_QUALITY, _WHOLE_COLOUR)
+
+
+def _rungs(quality: int) -> Iterator[_Options]:
+    for rung in range(quality, MAX_QUALITY + 1):
+        yield _usual(rung, _HALF_COLOUR)
+        yield _usual(rung, _WHOLE_COLOUR)
+
+
+def _flattest(look: Sample, quality: int) -> _Options:
+    """The coarsest flat tables that keep the floor, with whole colour where half of it would cost clearly more."""
+    half, whole = (_flat(_coarsest_step(look, quality, colour), colour) for colour in (_HALF_COLOUR, _WHOLE_COLOUR))
+    half_bytes, whole_bytes = (_as_jpeg(look.tiles, options).getbuffer().nbytes for options in (half, whole))
+    return whole if whole_bytes < _CLEARLY_LESS * half_bytes else half
+
+
+def _coarsest_step(look: Sample, quality: int, colour: int) -> int:
+    def is_too_coarse(step: int) -> bool:
+        after = _after(look, _flat(step, colour))
+        return not look.is_faithful(after, quality=quality, margin_db=_FLAT_MARGIN_DB)
+
+    return _FLAT_STEPS[max(0, bisect_left(_FLAT_STEPS, x=True, key=is_too_coarse) - 1)]
+
+
+def _usual(quality: int, colour: int) -> _Options:
+    return {"quality": quality, "subsampling": colour}
+
+
+def _flat(step: int, colour: int) -> _Options:
+    return {"qtables": [[step] * _COEFFICIENTS] * 2, "subsampling": colour}
+
+
+def _after(look: Sample, options: _Options) -> Image.Image:
+    return Image.open(_as_jpeg(look.tiles, options), formats=("JPEG",))
+
+
+def _as_jpeg(tiles: Image.Image, options: _Options) -> io.BytesIO:
+    buffer = io.BytesIO()
+    tiles.save(buffer, "JPEG", **options)
+    return buffer
