@@ -53,7 +53,7 @@ async def create_buckets() -> list[str]:
         for bucket in (settings.s3_bucket_requests, settings.s3_bucket_images):
             await store.create_bucket(bucket)
     finally:
-        store.close()
+        await store.close()
     return []
 
 

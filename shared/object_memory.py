@@ -77,7 +77,7 @@ class MemoryObjects:
     async def probe(self, bucket: str) -> None:  # noqa: ARG002 - the twin has every bucket
         self._answer()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         pass
 
     def _answer(self) -> None:

@@ -1,14 +1,13 @@
-"""Objects on any S3 server, through the `minio` client in threads of its own.
+"""Objects on any S3 server: whole ones on the event loop, all else through the `minio` client in threads of its own.
 
 Errors: `ObjectMissing` for a key that is not there, `DependencyAway` when the server does not answer or cannot work
 now. Anything else (a wrong key, a missing bucket) is a mistake of the deployment and passes through.
 """
 
 import asyncio
-import io
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import BinaryIO, Protocol, TypeVar, cast
@@ -22,6 +21,7 @@ from minio.error import InvalidResponseError, S3Error, ServerError
 
 from shared.errors import DependencyAway
 from shared.object_pipe import Pipe, PipeWriter
+from shared.s3_http import PATIENCE, NoAnswer, Refused, S3Http
 from shared.settings import S3Settings
 
 T = TypeVar("T")
@@ -29,7 +29,6 @@ T = TypeVar("T")
 DEPENDENCY = "s3"
 PART_BYTES = 8 * 1024 * 1024
 READ_BYTES = 1024 * 1024
-ANSWER_SECONDS = 20
 
 _USER_METADATA = "x-amz-meta-"
 _MISSING = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound"})
@@ -41,6 +40,8 @@ _AWAY = frozenset(
         *("InsufficientStorage", "QuotaExceeded", "StorageFull", "XMinioStorageFull", "XMinioServerNotInitialized"),
         *("AccessDenied", "AllAccessDisabled", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "NoSuchBucket"),
         *("AuthorizationHeaderMalformed", "RequestTimeTooSkewed", "SignatureDoesNotMatch"),
+        # Damaged or cut short on its way: what was to be stored is whole.
+        *("BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"),
     }
 )
 _SERVER_ERRORS = range(500, 600)
@@ -68,7 +69,8 @@ class ObjectWriter(Protocol):
 class ObjectStore:
     """One S3 server. Everything is async; memory is bounded by parts of 8 MiB."""
 
-    def __init__(self, client: Minio, *, public: Minio | None = None, threads: int = 16) -> None:
+    def __init__(self, http: S3Http, client: Minio, *, public: Minio | None = None, threads: int = 16) -> None:
+        self._http = http
         self._client = client
         self._public = public or client
         self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="s3")
@@ -83,30 +85,14 @@ class ObjectStore:
         metadata: Mapping[str, str] | None = None,
     ) -> None:
         """Store an object whole, replacing one of that key. `metadata` (ASCII, lower-case names) stays with it."""
-        user_metadata: dict[str, str | list[str] | tuple[str]] = dict(metadata or {})
-        await self._run(
-            lambda: self._client.put_object(
-                bucket,
-                key,
-                cast(BinaryIO, io.BytesIO(data)),
-                len(data),
-                content_type=content_type,
-                metadata=user_metadata,
-            )
-        )
+        user_metadata = {f"{_USER_METADATA}{name}": value for name, value in (metadata or {}).items()}
+        with _mapping_errors(key):
+            await self._http.put(bucket, key, data, headers={"Content-Type": content_type, **user_metadata})
 
     async def get(self, bucket: str, key: str) -> bytes:
         """Return an object whole."""
-
-        def read() -> bytes:
-            response = self._client.get_object(bucket, key)
-            try:
-                return response.read()
-            finally:
-                response.close()
-                response.release_conn()
-
-        return await self._run(read)
+        with _mapping_errors(key):
+            return await self._http.get(bucket, key)
 
     async def stream(self, bucket: str, key: str) -> AsyncIterator[bytes]:
         """Yield an object's bytes in pieces of up to 1 MiB."""
@@ -194,17 +180,23 @@ class ObjectStore:
         if not await self._run(lambda: self._client.bucket_exists(bucket)):
             raise DependencyAway(DEPENDENCY, f"bucket {bucket} does not exist; run `pixelmill migrate`")
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        await self._http.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _mapping_errors, call)
+        def mapped() -> T:
+            with _mapping_errors():
+                return call()
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, mapped)
 
 
 def open_object_store(settings: S3Settings, *, threads: int = 16) -> ObjectStore:
     """Make the store that the settings describe; nothing is asked of the server yet."""
     public = settings.s3_public_endpoint
     return ObjectStore(
+        S3Http(settings, at_once=threads),
         _client(settings, settings.s3_endpoint, threads),
         public=_client(settings, public, threads) if public else None,
         threads=threads,
@@ -215,7 +207,7 @@ def _client(settings: S3Settings, endpoint: str, threads: int) -> Minio:
     parts = urlsplit(endpoint)
     pool = urllib3.PoolManager(
         maxsize=threads,
-        timeout=urllib3.Timeout(connect=5, read=ANSWER_SECONDS),
+        timeout=urllib3.Timeout(connect=PATIENCE.connect_seconds, read=PATIENCE.answer_seconds),
         # A server that hangs is not asked again: the caller decides, and it has waited long enough.
         retries=urllib3.Retry(total=2, read=0, backoff_factor=0.1, status_forcelist=[502, 503, 504]),
     )
@@ -229,14 +221,25 @@ def _client(settings: S3Settings, endpoint: str, threads: int) -> Minio:
     )
 
 
-def _mapping_errors(call: Callable[[], T]) -> T:
+@contextmanager
+def _mapping_errors(key: str = "") -> Iterator[None]:
     try:
-        return call()
+        yield
     except S3Error as error:
-        if error.code in _MISSING:
-            raise ObjectMissing(str(error.object_name)) from error
-        if error.code in _AWAY or error.response.status in _SERVER_ERRORS:
-            raise DependencyAway(DEPENDENCY, str(error.code)) from error
+        _explain(str(error.code), error.response.status, key=str(error.object_name), cause=error)
         raise
+    except Refused as error:
+        _explain(error.code, error.status, key=key, cause=error)
+        raise
+    except NoAnswer as error:
+        raise DependencyAway(DEPENDENCY, str(error)) from error
     except (ServerError, InvalidResponseError, urllib3.exceptions.HTTPError, ConnectionError) as error:
         raise DependencyAway(DEPENDENCY, type(error).__name__) from error
+
+
+def _explain(code: str, status: int, *, key: str, cause: Exception) -> None:
+    """Raise what a refusal means to the caller, when it means something."""
+    if code in _MISSING:
+        raise ObjectMissing(key) from cause
+    if code in _AWAY or status in _SERVER_ERRORS:
+        raise DependencyAway(DEPENDENCY, code) from cause

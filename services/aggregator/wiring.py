@@ -136,7 +136,7 @@ async def _opened(settings: AggregatorSettings) -> AsyncIterator[Parts]:
         # Each file of a request under way holds a thread for its whole time; what they read needs others.
         writing = FILES_AT_ONCE * settings.requests_in_flight
         store = open_object_store(settings, threads=writing + SPARE_STORE_THREADS)
-        opened.callback(store.close)
+        opened.push_async_callback(store.close)
         yield Parts(settings, connection, producer, database, store)
 
 

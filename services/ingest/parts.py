@@ -38,7 +38,7 @@ def open_parts(settings: IngestSettings, opened: AsyncExitStack, *, name: str) -
     database = Database(settings, statement_seconds=STATEMENT_SECONDS)
     opened.push_async_callback(database.close)
     store = open_object_store(settings, threads=settings.uploads_at_once + SPARE_STORE_THREADS)
-    opened.callback(store.close)
+    opened.push_async_callback(store.close)
     return Parts(
         connection=connection,
         producer=producer,

@@ -38,7 +38,7 @@ async def run(settings: NotifierSettings, _roles: frozenset[str], stop: asyncio.
         database = Database(settings)
         opened.push_async_callback(database.close)
         store = open_object_store(settings)
-        opened.callback(store.close)
+        opened.push_async_callback(store.close)
         client = SafeClient(settings.webhook_policy())
         opened.push_async_callback(client.close)
 

@@ -81,7 +81,7 @@ async def run_with(open_codec: OpenCodec[S], settings: S, stop: asyncio.Event) -
         producer = EventProducer(connection, SOURCE)
         opened.push_async_callback(producer.stop)
         store = open_object_store(settings)
-        opened.callback(store.close)
+        opened.push_async_callback(store.close)
         client = SafeClient(settings.fetch_policy())
         opened.push_async_callback(client.close)
         ledger = LedgerFolder(settings.pixelmill_home / NAME, slots=settings.images_in_flight)

@@ -1,7 +1,9 @@
 """What the object store promises, in memory and on every S3 server that can be had."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from hashlib import sha256
 from uuid import uuid4
 
 import pytest
@@ -44,7 +46,7 @@ async def real_store(request: pytest.FixtureRequest) -> AsyncIterator[ObjectStor
     made = open_object_store(settings_of(request.param, request))
     await made.create_bucket(BUCKET)
     yield made
-    made.close()
+    await made.close()
 
 
 @pytest.fixture(params=["memory", *(pytest.param(server, marks=pytest.mark.stack) for server in SERVERS)])
@@ -53,7 +55,7 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     made: Store = MemoryObjects() if server == "memory" else open_object_store(settings_of(server, request))
     await made.create_bucket(BUCKET)
     yield made
-    made.close()
+    await made.close()
 
 
 @pytest.fixture
@@ -77,6 +79,44 @@ async def test_what_was_put_is_got_and_a_second_put_replaces_it(store: Store, ke
     await store.put(BUCKET, key, b"first", content_type="text/plain")
     await store.put(BUCKET, key, memoryview(b"second"), content_type="text/plain")
     assert await store.get(BUCKET, key) == b"second"
+
+
+ODD_NAMES = ("a b+c%20d.jpg", "grün/日本/🖼", "q?x=1&y=2#f;g", "(~)*'!\"$@,:=", "tail.")
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=range(len(ODD_NAMES)))
+async def test_a_key_may_have_any_characters(store: Store, key: str, name: str) -> None:
+    await store.put(BUCKET, f"{key}/{name}", name.encode(), content_type="text/plain")
+    assert await store.get(BUCKET, f"{key}/{name}") == name.encode()
+    assert (await store.stat(BUCKET, f"{key}/{name}")).size == len(name.encode())
+
+
+async def test_an_empty_object_is_an_object_with_its_type_and_metadata(store: Store, key: str) -> None:
+    metadata = {"source-sha256": "0" * 64, "note": "two  spaces, and more"}
+    await store.put(BUCKET, key, b"", content_type="image/png", metadata=metadata)
+    assert await store.get(BUCKET, key) == b""
+    facts = await store.stat(BUCKET, key)
+    assert (facts.size, facts.content_type, facts.metadata) == (0, "image/png", metadata)
+
+
+async def test_a_large_object_is_put_and_got_whole(store: Store, key: str) -> None:
+    content = PIECE * 50
+    await store.put(BUCKET, key, memoryview(content), content_type="image/png")
+    assert sha256(await store.get(BUCKET, key)).digest() == sha256(content).digest()
+
+
+async def test_objects_are_put_and_got_side_by_side(store: Store, key: str) -> None:
+    names = [f"{key}/{number}" for number in range(40)]
+    await asyncio.gather(*(store.put(BUCKET, name, name.encode(), content_type="text/plain") for name in names))
+    assert await asyncio.gather(*(store.get(BUCKET, name) for name in names)) == [name.encode() for name in names]
+
+
+@pytest.mark.stack
+async def test_a_bucket_that_is_missing_is_a_part_that_is_away_and_no_missing_object(
+    real_store: ObjectStore, key: str
+) -> None:
+    with pytest.raises(DependencyAway, match="NoSuchBucket"):
+        await real_store.get("no-such-bucket", key)
 
 
 async def test_a_missing_object_is_said_to_be_missing(store: Store, key: str) -> None:
@@ -160,7 +200,7 @@ async def test_a_server_that_refuses_us_is_a_part_that_is_away(
         ):
             await store.put(BUCKET, key, b"x", content_type="text/plain")
     finally:
-        store.close()
+        await store.close()
 
 
 async def test_a_server_that_does_not_answer_is_a_part_that_is_away(key: str) -> None:
@@ -171,4 +211,4 @@ async def test_a_server_that_does_not_answer_is_a_part_that_is_away(key: str) ->
         await store.get(BUCKET, key)
     with pytest.raises(DependencyAway, match="s3 is away"):
         await write(store, key, 64)
-    store.close()
+    await store.close()

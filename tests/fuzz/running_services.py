@@ -89,7 +89,7 @@ async def _prepare(environment: Mapping[str, str]) -> None:
     store = open_object_store(settings)
     for bucket in BUCKETS:
         await store.create_bucket(bucket)
-    store.close()
+    await store.close()
     await create_topics(KafkaConnection(settings), partitioned("embedded"))
 
 

@@ -287,7 +287,7 @@ async def place_on(stack: StackForTests) -> AsyncIterator[Place]:
         await asyncio.gather(*(worker.kill() for worker in place.workers if worker.process.returncode is None))
         await producer.stop()
         await database.close()
-        store.close()
+        await store.close()
 
 
 def _request(images: int, chunk_size: int) -> Request:

@@ -165,7 +165,7 @@ async def place_on(stack: StackForTests) -> AsyncIterator[Place]:
         await asyncio.gather(*(ingest.kill() for ingest in place.started if ingest.process.returncode is None))
         await place.producer.stop()
         await place.database.close()
-        store.close()
+        await store.close()
 
 
 def _record(item: Any) -> Record:

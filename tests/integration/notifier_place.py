@@ -197,4 +197,4 @@ async def place_on(stack: StackForTests, **more: str) -> AsyncIterator[Place]:
             while place.processes:
                 await place.kill()
             await producer.stop()
-            store.close()
+            await store.close()

@@ -231,4 +231,4 @@ async def place_on(
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
             await producer.stop()
-            store.close()
+            await store.close()
