@@ -20,6 +20,8 @@ STOP_SECONDS = 20.0
 # Postgres refuses to run as root. In a user namespace of its own, root is nobody and still owns its files.
 AS_NOBODY = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
 
+# Statements are short: to compile them costs more than to run them. After each checkpoint whole pages are written once
+# more, so there are few. What is committed is on disk all the same.
 SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
@@ -30,7 +32,9 @@ SETTINGS = {
     "max_wal_size": "512MB",
     "wal_level": "minimal",
     "max_wal_senders": "0",
-    "autovacuum_naptime": "30s",
+    "checkpoint_timeout": "15min",
+    "autovacuum_naptime": "60s",
+    "jit": "off",
     "log_min_messages": "warning",
     "log_line_prefix": "%m [%p] ",
 }

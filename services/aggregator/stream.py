@@ -116,7 +116,7 @@ class ImageStream:
         # Only what was handled is acknowledged, whatever Faust does when the stream is cancelled.
         stream.enable_acks = False
         try:
-            async for events in _batches(stream):
+            async for events in batches_of(stream):
                 await self._take(stream, events, handler)
         except Exception as error:
             log.critical("the stream ends because of an error", exc_info=error)
@@ -196,7 +196,7 @@ class ImageStream:
         await asyncio.gather(stopping, starting, return_exceptions=True)
 
 
-async def _batches(stream: Any) -> AsyncIterator[list[Any]]:
+async def batches_of(stream: Any) -> AsyncIterator[list[Any]]:
     """What waits in the stream together; nothing waits for more to come."""
     queue = stream.channel.queue
     events: list[Any] = []
