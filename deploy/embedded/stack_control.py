@@ -21,7 +21,7 @@ from deploy.embedded.stack_state import ProcessState, StackState, read_state
 SUPERVISOR = "supervisor"
 POLL_SECONDS = 0.1
 START_SECONDS = 300.0
-# Services drain for 25 s, parts close within 20 s.
+# Services drain for 25 s, parts close within 30 s.
 STOP_SECONDS = 60.0
 DEAD_SECONDS = 5.0
 
