@@ -1,6 +1,7 @@
 """How a process of Pixelmill lives: roles that run side by side until SIGTERM, or until one of them fails."""
 
 import asyncio
+import gc
 import logging
 import resource
 import signal
@@ -8,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from shared.logs import configure_logging
@@ -15,6 +17,9 @@ from shared.settings import ProcessSettings
 from shared.stopping import is_told_to_end
 
 log = logging.getLogger(__name__)
+
+# Nearly all objects of a record go with their last reference; a look at the young finds cycles alone.
+GARBAGE_THRESHOLDS = (10_000, 10, 10)
 
 Role = Callable[[asyncio.Event], Awaitable[None]]
 """Runs until the event is set, then finishes what it has in hand and returns."""
@@ -24,8 +29,10 @@ def run_process(main: Callable[[asyncio.Event], Awaitable[None]], *, name: str, 
     """Run `main` until it returns; SIGTERM and SIGINT set its stop event. Returns the exit code."""
     configure_logging(name, log_level)
     _open_files_freely()
+    _keep_what_is_loaded()
     try:
-        asyncio.run(_until_stopped(main))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_until_stopped(main))
     except BaseExceptionGroup as group:
         log.critical("process ends because a role failed", exc_info=group)
         return 1
@@ -40,6 +47,12 @@ def _open_files_freely() -> None:
     """Use what the system allows: usual limits of 1024 are of a time of `select`, and connections are files."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _keep_what_is_loaded() -> None:
+    """Modules and their models live as long as the process: nobody need look for garbage among them."""
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 async def run_roles(stop: asyncio.Event, *roles: Role) -> None:

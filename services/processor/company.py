@@ -35,6 +35,9 @@ class Company:
             self._leave(alone=True)
 
     async def _enter(self, *, alone: bool) -> None:
+        if not (alone or self._waiting or self._is_one_alone):
+            self._together += 1
+            return
         let_in = asyncio.get_running_loop().create_future()
         self._waiting.append((let_in, alone))
         self._let_in()

@@ -1,6 +1,7 @@
 """What the processor counts and times."""
 
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Final
 
 from prometheus_client import Counter, Histogram
@@ -37,12 +38,22 @@ STORED_BYTES: Final = Counter("pixelmill_processor_stored_bytes", "Bytes of rend
 
 def stage(name: str) -> AbstractContextManager[None]:
     """Time what happens inside, whether it ends well or not."""
-    return STAGE_SECONDS.labels(name).time()
+    return _stage_seconds(name).time()
 
 
 def count(result: ImageProcessed) -> None:
     """Count one published result; a success has the code `none`."""
-    IMAGES.labels(result.outcome, result.error.code if result.error else "none").inc()
+    _images(result.outcome, result.error.code if result.error else "none").inc()
     if result.source is not None and result.note != "carried_over":
         SOURCE_BYTES.inc(result.source.bytes)
         STORED_BYTES.inc(sum(rendition.bytes for rendition in result.renditions))
+
+
+@cache
+def _stage_seconds(name: str) -> Histogram:
+    return STAGE_SECONDS.labels(name)
+
+
+@cache
+def _images(outcome: str, code: str) -> Counter:
+    return IMAGES.labels(outcome, code)

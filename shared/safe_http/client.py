@@ -8,7 +8,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -164,14 +164,11 @@ class SafeClient:
             raise Permanent("empty", "The server answered with an empty body.")
         return Fetched(response.status, _content_type(response), count, str(response.url))
 
-    @asynccontextmanager
-    async def _request(
+    def _request(
         self, method: str, target: URL, body: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         self._gate.check_literal(target)
-        session = self._opened()
-        async with session.request(method, target, data=body, headers=headers, allow_redirects=False) as response:
-            yield response
+        return self._opened().request(method, target, data=body, headers=headers, allow_redirects=False)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:

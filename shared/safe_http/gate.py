@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import Final
 
 from aiohttp import AddrInfoType
@@ -18,6 +19,7 @@ MakeSocket = Callable[[int, int, int], socket.socket]
 
 # A name can have thousands of addresses, and nobody is to be scanned with our help.
 ADDRESSES_OF_A_FAMILY: Final = 2
+REMEMBERED_ADDRESSES: Final = 1024
 
 _BLOCKED_ADDRESS: Final = (
     "The URL leads to a private, local or reserved address, and nothing is requested from those."
@@ -37,14 +39,17 @@ class Gate:
     """Judges addresses and ports: public addresses on ports 80 and 443, allowed networks on any port."""
 
     def __init__(self, allow_networks: Sequence[Network], make_socket: MakeSocket = socket.socket) -> None:
-        self._allow_networks = tuple(allow_networks)
+        networks = tuple(allow_networks)
+        # A host that gives one picture gives many.
+        self._is_permitted = lru_cache(REMEMBERED_ADDRESSES)(partial(permitted, allow_networks=networks))
+        self._is_allowed = lru_cache(REMEMBERED_ADDRESSES)(partial(allowed_by_operator, allow_networks=networks))
         self._make_socket = make_socket
 
     def check(self, address: str, port: int) -> None:
         """Raise `Permanent` (`blocked_address`, `blocked_port`) unless the address may be connected to."""
-        if not permitted(address, self._allow_networks):
+        if not self._is_permitted(address):
             raise Permanent("blocked_address", _BLOCKED_ADDRESS)
-        if port not in DEFAULT_PORTS and not allowed_by_operator(address, self._allow_networks):
+        if port not in DEFAULT_PORTS and not self._is_allowed(address):
             raise Permanent("blocked_port", _BLOCKED_PORT)
 
     def check_literal(self, url: URL) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import socket
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
@@ -10,6 +11,8 @@ from yarl import URL
 from shared.errors import Permanent
 
 MAX_URL_LENGTH: Final = 4096
+# Who asks for a URL has it parsed to know its host, and again to request it.
+REMEMBERED_URLS: Final = 256
 DEFAULT_PORTS: Final = frozenset({80, 443})
 SCHEMES: Final = frozenset({"http", "https"})
 
@@ -22,6 +25,7 @@ _NOT_A_URL: Final = (ValueError, IndexError)
 _NUMERIC: Final = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?\Z")
 
 
+@lru_cache(maxsize=REMEMBERED_URLS)
 def parse_url(text: str) -> URL:
     """Parse an http(s) URL as it is going to be requested, without its fragment.
 

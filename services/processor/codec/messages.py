@@ -7,8 +7,8 @@ import json
 import re
 import socket
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from services.processor.codec.job import Answer, Descriptor, Failed, Job, Order, Task
 
@@ -38,7 +38,7 @@ def files_of(job: Job) -> list[Descriptor]:
 
 def send_task(channel: socket.socket, task: Task) -> None:
     """Hand over a task with the files that it names. Raises `OSError` when nobody listens."""
-    socket.send_fds(channel, [json.dumps(asdict(task)).encode()], files_of(task.job))
+    socket.send_fds(channel, [_as_json(task)], files_of(task.job))
 
 
 def receive_task(channel: socket.socket) -> Task | None:
@@ -54,7 +54,16 @@ def send_answer(channel: socket.socket, answer: Answer) -> None:
     """Say what became of a task, in one piece."""
     if isinstance(answer, Failed):
         answer = replace(answer, error=answer.error.encode("ascii", "backslashreplace").decode()[-MAX_ERROR:])
-    channel.send(json.dumps(asdict(answer)).encode())
+    channel.send(_as_json(answer))
+
+
+def _as_json(said: Task | Answer) -> bytes:
+    return json.dumps(said, default=_fields).encode()
+
+
+def _fields(value: object) -> dict[str, Any]:
+    """What a value of `job` consists of: they are all small, frozen and slotted."""
+    return {name: getattr(value, name) for name in type(value).__slots__}  # type: ignore[attr-defined]  # slots
 
 
 def _task(content: bytes, files: Sequence[Descriptor]) -> Task:

@@ -105,18 +105,22 @@ class CodecProcess:
 
     async def _received(self, seconds: float) -> bytes:
         loop, number = asyncio.get_running_loop(), self._channel.fileno()
-        readable = asyncio.Event()
-        loop.add_reader(number, readable.set)
+        said = loop.create_future()
+
+        def read() -> None:
+            # At once: a socket that is left readable wakes the loop again and again.
+            loop.remove_reader(number)
+            said.set_result(self._said())
+
+        loop.add_reader(number, read)
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await readable.wait()
+            await asyncio.wait([said], timeout=seconds)
         finally:
             loop.remove_reader(number)
-        # An answer that came while this process stood still counts.
-        if said := self._said():
-            return said
-        if not readable.is_set():
+        # An answer that came while this process stood still counts, whichever of the two was noticed first.
+        if answer := said.result() if said.done() else self._said():
+            return answer
+        if not said.done():
             raise TimeoutError
         raise await self._death()
 
