@@ -14,6 +14,7 @@ from services.aggregator.adapters.faust_chunks import (
     FaustApplication,
     FaustChunkTable,
     changelog_name,
+    chunk_table,
     faust_application,
     processed_images,
 )
@@ -96,9 +97,11 @@ class ImageStream:
     def _assemble(self, partitions: int) -> FaustApplication:
         self._failure = asyncio.get_running_loop().create_future()
         application = faust_application(self._connection, partitions=partitions)
-        handler = self._make_handler(FaustChunkTable(application, partitions=partitions))
+        table = FaustChunkTable(chunk_table(application, partitions=partitions))
+        handler = self._make_handler(table)
 
         async def on_assignment(*_args: Any, **_more: Any) -> None:
+            table.forget()
             handler.forget()
 
         application.on_partitions_assigned.connect(on_assignment)

@@ -5,6 +5,8 @@ to topics that it does not read. The store is memory, so standbys would give not
 """
 
 import logging
+import time
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import faust
@@ -19,6 +21,7 @@ from shared.topics import IMAGES_PROCESSED
 TABLE_NAME = "chunks"
 COMMIT_SECONDS = 1.0
 CHANGELOG_LINGER_SECONDS = 0.01
+WRITE_SECONDS = 2.0
 APPLICATION_ROLE = ("aggregator", "stream")
 
 _LONGEST_BATCH_SECONDS = 900.0
@@ -84,28 +87,54 @@ def processed_images(application: FaustApplication, connection: KafkaConnection,
     )
 
 
-class FaustChunkTable:
-    """Chunks in flight, in a Faust table. Its keys are the record keys of the source, so both share partitions."""
+def chunk_table(application: FaustApplication, *, partitions: int) -> Any:
+    """The Faust table. Its keys are the record keys of the source, so both share partitions."""
+    # Writes happen between events, so the partition follows from the key.
+    return application.Table(TABLE_NAME, key_type=bytes, value_type=bytes, partitions=partitions, use_partitioner=True)
 
-    def __init__(self, application: FaustApplication, *, partitions: int) -> None:
-        # Writes happen between events, so the partition follows from the key.
-        self._table = application.Table(
-            TABLE_NAME, key_type=bytes, value_type=bytes, partitions=partitions, use_partitioner=True
-        )
+
+class FaustChunkTable:
+    """Chunks in flight, in a Faust table.
+
+    Each write to it is a record in its changelog, and all that a table which was read back says is confirmed by rows
+    before it is used. So what changes is kept in memory and written once in a while: nothing is lost with it.
+    """
+
+    def __init__(self, table: MutableMapping[bytes, bytes], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._table = table
+        self._clock = clock
+        self._unwritten: dict[ChunkId, ChunkProgress] = {}
+        self._write_at = clock()
 
     def get(self, chunk: ChunkId) -> ChunkProgress | None:
+        if chunk in self._unwritten:
+            return self._unwritten[chunk]
         value = self._table.get(_key(chunk))
         return None if value is None else ChunkProgress.from_bytes(value)
 
     def put(self, chunk: ChunkId, progress: ChunkProgress) -> None:
-        self._table[_key(chunk)] = progress.to_bytes()
+        self._unwritten[chunk] = progress
+        if self._clock() >= self._write_at:
+            self._write()
 
     def remove(self, chunk: ChunkId) -> None:
-        self._table.pop(_key(chunk), None)
+        self._unwritten.pop(chunk, None)
+        if _key(chunk) in self._table:
+            self._table.pop(_key(chunk))
+
+    def forget(self) -> None:
+        """Partitions were assigned: what is not written may belong to others now."""
+        self._unwritten.clear()
 
     def keys(self) -> list[ChunkId]:
         """The chunks of this worker, and perhaps some that were its own before a rebalance."""
-        return [_chunk(key) for key in self._table]
+        return list({*map(_chunk, self._table), *self._unwritten})
+
+    def _write(self) -> None:
+        for chunk, progress in self._unwritten.items():
+            self._table[_key(chunk)] = progress.to_bytes()
+        self._unwritten.clear()
+        self._write_at = self._clock() + WRITE_SECONDS
 
 
 def _key(chunk: ChunkId) -> bytes:
