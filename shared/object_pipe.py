@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from collections.abc import Callable, Coroutine
 from queue import SimpleQueue
 from typing import Any, Final
 
@@ -80,15 +81,25 @@ class _PipeReader(io.RawIOBase):
         return data[:wanted]
 
 
-class PipeWriter:
-    """Writes into the pipe, and reports an upload that failed instead of waiting on it."""
+class PipedUpload:
+    """An upload under way in another thread; writing to one that failed reports it instead of waiting on it."""
 
-    def __init__(self, pipe: Pipe, upload: "asyncio.Task[Any]") -> None:
-        self._pipe = pipe
-        self._upload = upload
-        upload.add_done_callback(lambda _upload: pipe.release())
+    def __init__(self, upload: Callable[[io.RawIOBase], Coroutine[Any, Any, Any]]) -> None:
+        self._pipe = Pipe()
+        self._upload = asyncio.create_task(upload(self._pipe.reader))
+        self._upload.add_done_callback(lambda _upload: self._pipe.release())
 
     async def write(self, data: bytes) -> None:
         await self._pipe.write(data)
         if self._upload.done():
             self._upload.result()
+
+    async def finish(self) -> None:
+        """Say that the object is complete, and wait until it is stored."""
+        self._pipe.finish()
+        await self._upload
+
+    async def abort(self) -> None:
+        """End the upload without an object."""
+        self._pipe.abort()
+        await asyncio.gather(self._upload, return_exceptions=True)

@@ -5,11 +5,12 @@ now. Anything else (a wrong key, a missing bucket) is a mistake of the deploymen
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from io import RawIOBase
 from typing import BinaryIO, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -17,38 +18,22 @@ import urllib3
 from minio import Minio
 from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
-from minio.error import InvalidResponseError, S3Error, ServerError
 
 from shared.errors import DependencyAway
-from shared.object_pipe import Pipe, PipeWriter
-from shared.s3_http import PATIENCE, NoAnswer, Refused, S3Http
+from shared.object_errors import DEPENDENCY, ObjectMissing, mapping_errors
+from shared.object_pipe import PipedUpload
+from shared.object_writing import GrowingObject
+from shared.s3_http import PATIENCE, S3Http
 from shared.settings import S3Settings
+
+__all__ = ["DEPENDENCY", "ObjectFacts", "ObjectMissing", "ObjectStore", "ObjectWriter", "open_object_store"]
 
 T = TypeVar("T")
 
-DEPENDENCY = "s3"
 PART_BYTES = 8 * 1024 * 1024
 READ_BYTES = 1024 * 1024
 
 _USER_METADATA = "x-amz-meta-"
-_MISSING = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound"})
-# Busy, broken or full; or it refuses us altogether, for a key, a bucket or a clock. That is never a picture's fault,
-# and it is over when somebody has put it right.
-_AWAY = frozenset(
-    {
-        *("InternalError", "ServiceUnavailable", "SlowDown", "SlowDownRead", "SlowDownWrite", "RequestTimeout"),
-        *("InsufficientStorage", "QuotaExceeded", "StorageFull", "XMinioStorageFull", "XMinioServerNotInitialized"),
-        *("AccessDenied", "AllAccessDisabled", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "NoSuchBucket"),
-        *("AuthorizationHeaderMalformed", "RequestTimeTooSkewed", "SignatureDoesNotMatch"),
-        # Damaged or cut short on its way: what was to be stored is whole.
-        *("BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"),
-    }
-)
-_SERVER_ERRORS = range(500, 600)
-
-
-class ObjectMissing(LookupError):
-    """There is no such object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +71,12 @@ class ObjectStore:
     ) -> None:
         """Store an object whole, replacing one of that key. `metadata` (ASCII, lower-case names) stays with it."""
         user_metadata = {f"{_USER_METADATA}{name}": value for name, value in (metadata or {}).items()}
-        with _mapping_errors(key):
+        with mapping_errors(key):
             await self._http.put(bucket, key, data, headers={"Content-Type": content_type, **user_metadata})
 
     async def get(self, bucket: str, key: str) -> bytes:
         """Return an object whole."""
-        with _mapping_errors(key):
+        with mapping_errors(key):
             return await self._http.get(bucket, key)
 
     async def stream(self, bucket: str, key: str) -> AsyncIterator[bytes]:
@@ -107,28 +92,16 @@ class ObjectStore:
     @asynccontextmanager
     async def writing(self, bucket: str, key: str, *, content_type: str) -> AsyncIterator[ObjectWriter]:
         """Write an object of unknown length piece by piece; when the block raises, no object comes to be."""
-        pipe = Pipe()
-        upload = asyncio.create_task(
-            self._run(
-                lambda: self._client.put_object(
-                    bucket,
-                    key,
-                    cast(BinaryIO, pipe.reader),
-                    -1,
-                    content_type=content_type,
-                    part_size=PART_BYTES,
-                    num_parallel_uploads=1,  # each would hold a part in memory
-                )
-            )
+        growing = GrowingObject(
+            lambda data: self.put(bucket, key, data, content_type=content_type),
+            lambda: PipedUpload(lambda reader: self._upload(bucket, key, reader, content_type=content_type)),
         )
         try:
-            yield PipeWriter(pipe, upload)
+            yield growing
         except BaseException:
-            pipe.abort()
-            await asyncio.gather(upload, return_exceptions=True)
+            await growing.abort()
             raise
-        pipe.finish()
-        await upload
+        await growing.finish()
 
     async def exists(self, bucket: str, key: str) -> bool:
         try:
@@ -184,9 +157,22 @@ class ObjectStore:
         await self._http.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    async def _upload(self, bucket: str, key: str, reader: RawIOBase, *, content_type: str) -> None:
+        await self._run(
+            lambda: self._client.put_object(
+                bucket,
+                key,
+                cast(BinaryIO, reader),
+                -1,
+                content_type=content_type,
+                part_size=PART_BYTES,
+                num_parallel_uploads=1,  # each would hold a part in memory
+            )
+        )
+
     async def _run(self, call: Callable[[], T]) -> T:
         def mapped() -> T:
-            with _mapping_errors():
+            with mapping_errors():
                 return call()
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, mapped)
@@ -219,27 +205,3 @@ def _client(settings: S3Settings, endpoint: str, threads: int) -> Minio:
         region=settings.s3_region,
         http_client=pool,
     )
-
-
-@contextmanager
-def _mapping_errors(key: str = "") -> Iterator[None]:
-    try:
-        yield
-    except S3Error as error:
-        _explain(str(error.code), error.response.status, key=str(error.object_name), cause=error)
-        raise
-    except Refused as error:
-        _explain(error.code, error.status, key=key, cause=error)
-        raise
-    except NoAnswer as error:
-        raise DependencyAway(DEPENDENCY, str(error)) from error
-    except (ServerError, InvalidResponseError, urllib3.exceptions.HTTPError, ConnectionError) as error:
-        raise DependencyAway(DEPENDENCY, type(error).__name__) from error
-
-
-def _explain(code: str, status: int, *, key: str, cause: Exception) -> None:
-    """Raise what a refusal means to the caller, when it means something."""
-    if code in _MISSING:
-        raise ObjectMissing(key) from cause
-    if code in _AWAY or status in _SERVER_ERRORS:
-        raise DependencyAway(DEPENDENCY, code) from cause

@@ -127,14 +127,14 @@ async def test_a_missing_object_is_said_to_be_missing(store: Store, key: str) ->
     assert not await store.exists(BUCKET, key)
 
 
-@pytest.mark.parametrize("pieces", [0, 1, 20])
+@pytest.mark.parametrize("pieces", [0, 1, 2, 20])
 async def test_an_object_of_unknown_length_is_written_and_read_in_pieces(store: Store, key: str, pieces: int) -> None:
     await write(store, key, pieces)
     assert await store.exists(BUCKET, key)
     assert await collect(store, key) == PIECE * pieces
 
 
-@pytest.mark.parametrize("pieces", [0, 1, 20])
+@pytest.mark.parametrize("pieces", [0, 1, 2, 20])
 async def test_a_writer_that_fails_leaves_no_object(store: Store, key: str, pieces: int) -> None:
     with pytest.raises(RuntimeError, match="the source went away"):
         await write(store, key, pieces, failure=RuntimeError("the source went away"))
