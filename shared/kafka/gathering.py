@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Hashable
 from typing import Final
 
-GATHER_SECONDS: Final = 0.15
+GATHER_SECONDS: Final = 0.2
 MOST_GATHERED: Final = 200
 
 
