@@ -17,7 +17,7 @@ from services.processor.codec.rehearsal import rehearse
 _PR_SET_PDEATHSIG: Final = 1
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
-_KEPT_BYTES: Final = 256 * 1024 * 1024
+_KEPT_BYTES: Final = 512 * 1024 * 1024
 
 
 def serve(channel: socket.socket, parent_pid: int, memory_bytes: int) -> None:
