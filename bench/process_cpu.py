@@ -9,8 +9,9 @@ from deploy.embedded.home import Home
 from deploy.embedded.stack_state import read_state
 
 TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
-# Of proc_pid_stat(5), counted behind the command's name: own time in user and kernel mode, and that of ended children.
-TIMES: Final = slice(11, 15)
+# Of proc_pid_stat(5), counted behind the command's name: time in user and kernel mode, its own and of ended children.
+_OWN: Final = slice(11, 13)
+_OF_ENDED_CHILDREN: Final = slice(13, 15)
 
 
 class ProcessCpu:
@@ -38,9 +39,21 @@ class ProcessCpu:
 
 
 def cpu_seconds(pid: int) -> float:
-    """0 for a process that has just ended."""
+    """With its ended children; 0 for a process that has just ended."""
+    return own_cpu_seconds(pid) + ended_children_cpu_seconds(pid)
+
+
+def own_cpu_seconds(pid: int) -> float:
+    return _seconds(pid, _OWN)
+
+
+def ended_children_cpu_seconds(pid: int) -> float:
+    return _seconds(pid, _OF_ENDED_CHILDREN)
+
+
+def _seconds(pid: int, fields: slice) -> float:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
-    return sum(map(int, stat.rpartition(")")[2].split()[TIMES])) / TICKS_PER_SECOND
+    return sum(map(int, stat.rpartition(")")[2].split()[fields])) / TICKS_PER_SECOND

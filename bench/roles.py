@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from bench.process_cpu import cpu_seconds
+from bench.process_cpu import ended_children_cpu_seconds, own_cpu_seconds
 from bench.process_memory import MEGABYTE, proportional_set_size, with_descendants
 from deploy.embedded.home import Home
 from deploy.embedded.stack_state import read_state
@@ -73,7 +73,13 @@ class RoleCosts:
         return {role: round(most / MEGABYTE, 1) for role, most in sorted(self._peaks.items())}
 
     def _cpu(self) -> dict[Place, float]:
-        return {place: cpu_seconds(place.pid) for place in self._places()}
+        seconds: dict[Place, float] = {}
+        for place in self._places():
+            seconds[place] = own_cpu_seconds(place.pid)
+            # A codec process is replaced after some hundred pictures.
+            of_children = Place(CODEC, place.pid) if place.role == PROCESSOR else place
+            seconds[of_children] = seconds.get(of_children, 0.0) + ended_children_cpu_seconds(place.pid)
+        return seconds
 
     def _look_again_and_again(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
