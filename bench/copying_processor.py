@@ -32,7 +32,7 @@ class CopyingSettings(ProcessorSettings):
 
 
 class CopyingCodec:
-    """Reads the header for format and size, and hands out the source itself, whatever the recipe asks for."""
+    """Reads the header for format and size, and hands out a copy of the source, whatever the recipe asks for."""
 
     def __init__(self, *, sleep_seconds: float = 0.0) -> None:
         self._sleep_seconds = sleep_seconds
@@ -41,8 +41,12 @@ class CopyingCodec:
     async def compressed(self, source: MemoryFile, recipe: Recipe) -> AsyncIterator[CompressedPicture]:
         if self._sleep_seconds:
             await asyncio.sleep(self._sleep_seconds)
-        facts = _facts(source.read())
-        yield CompressedPicture(facts, [_copy(rendition.name, source, facts) for rendition in recipe.renditions], None)
+        data = source.read()
+        facts = _facts(data)
+        with MemoryFile("copy") as copy:
+            copy.write(data)
+            renditions = [_rendered(rendition.name, copy, facts) for rendition in recipe.renditions]
+            yield CompressedPicture(facts, renditions, None)
 
     async def probe(self) -> None:
         """It always can."""
@@ -61,9 +65,9 @@ def _facts(data: bytes) -> SourceFacts:
     return SourceFacts(bytes=len(data), format=picture_format, width=width, height=height, sha256=sha256)
 
 
-def _copy(name: str, source: MemoryFile, facts: SourceFacts) -> Rendered:
+def _rendered(name: str, copy: MemoryFile, facts: SourceFacts) -> Rendered:
     picture_format = cast(PictureFormat, facts.format)
-    return Rendered(name, picture_format, facts.width, facts.height, facts.bytes, facts.sha256, source)
+    return Rendered(name, picture_format, facts.width, facts.height, facts.bytes, facts.sha256, copy)
 
 
 @asynccontextmanager

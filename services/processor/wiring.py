@@ -30,6 +30,7 @@ from shared.http.app import Probe, service_app
 from shared.http.callers import Operators
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer, Handling
+from shared.kafka.gathering import Gathering
 from shared.kafka.producer import EventProducer
 from shared.kafka.retry_tiers import RetryTiers
 from shared.kafka.source import KafkaRecords, kafka_records
@@ -86,14 +87,14 @@ async def run_with(open_codec: OpenCodec[S], settings: S, stop: asyncio.Event) -
         opened.push_async_callback(client.close)
         ledger = LedgerFolder(settings.pixelmill_home / NAME, slots=settings.images_in_flight)
         opened.callback(ledger.close)
-
         wakefulness = Wakefulness()
         await opened.enter_async_context(wakefulness.beating())
 
         images, sources = S3Images(store, settings.s3_bucket_images), _sources(client, wakefulness, settings)
         tiers = RetryTiers(IMAGES_RETRY, IMAGES_DLT, producer, source=SOURCE, now=_now)
         later = AnotherTry(tiers, producer, patience=timedelta(seconds=settings.source_patience_seconds), now=_now)
-        handler = OnImageRequested(sources, codec, images, producer, later_tries=later, wakefulness=wakefulness)
+        handled = partial(OnImageRequested, later_tries=later, wakefulness=wakefulness, storing=_storing(settings))
+        handler = handled(sources, codec, images, producer)
         consumer = Consumer(
             AdoptingRecords(_records(connection), ledger.adopt),
             handlers={ImageRequested: Careful(handler, ledger, later)},
@@ -102,8 +103,17 @@ async def run_with(open_codec: OpenCodec[S], settings: S, stop: asyncio.Event) -
             gathering=producer.gathering,
             handling=Handling(in_flight=settings.images_in_flight, span=settings.images_span),
         )
-        probes: dict[str, Probe] = {"kafka": producer.probe, "s3": images.probe, "codec": codec.probe}
-        await run_roles(stop, consumer.run, http_role(_app(probes, settings), settings))
+        app = _app({"kafka": producer.probe, "s3": images.probe, "codec": codec.probe}, settings)
+        await run_roles(stop, consumer.run, http_role(app, settings))
+
+
+def places_that_wait(images_in_flight: int) -> int:
+    """How many pictures wait to be stored together: the other half of the places goes on feeding the codec."""
+    return max(1, images_in_flight // 2)
+
+
+def _storing(settings: ProcessorSettings) -> Gathering:
+    return Gathering(most=places_that_wait(settings.images_in_flight))
 
 
 def _app(probes: Mapping[str, Probe], settings: ProcessorSettings) -> FastAPI:

@@ -13,6 +13,7 @@ from services.processor.on_image_requested import OnImageRequested
 from services.processor.suspension import Wakefulness
 from shared.errors import DependencyAway, Permanent, Transient
 from shared.events import ImageError, ImageProcessed, ImageRequested, rfc3339
+from shared.kafka.gathering import Gathering
 from shared.kafka.records import Received
 from shared.kafka.retry_tiers import NOT_BEFORE
 from shared.recipes import Rendition
@@ -54,6 +55,7 @@ class House:
             self.facts,
             later_tries=AnotherTry(self.tiers, self.facts, patience=PATIENCE, now=lambda: self.now),
             wakefulness=Wakefulness(self.clock),
+            storing=Gathering(),
             clock=lambda: next(clock),
         )
 

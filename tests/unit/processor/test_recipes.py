@@ -15,6 +15,7 @@ from services.processor.codec.job import Compressed, Job
 from services.processor.on_image_requested import OnImageRequested
 from services.processor.suspension import Wakefulness
 from shared.events import ImageProcessed
+from shared.kafka.gathering import Gathering
 from shared.recipes import Rendition
 from tests.pictures.metrics import largest_alpha_difference, psnr
 from tests.pictures.sources import as_seen
@@ -57,7 +58,13 @@ class House:
         codec = CodecProcesses(self.pool, max_pixels=MAX_PIXELS)
         another_try = AnotherTry(FakeTiers(), self.facts, patience=timedelta(hours=1), now=lambda: datetime.now(UTC))
         self.handler = OnImageRequested(
-            self.sources, codec, self.images, self.facts, later_tries=another_try, wakefulness=Wakefulness()
+            self.sources,
+            codec,
+            self.images,
+            self.facts,
+            later_tries=another_try,
+            wakefulness=Wakefulness(),
+            storing=Gathering(),
         )
 
     async def make(self, *renditions: Rendition) -> ImageProcessed:
