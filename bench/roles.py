@@ -11,7 +11,8 @@ from bench.process_memory import MEGABYTE, proportional_set_size, with_descendan
 from deploy.embedded.home import Home
 from deploy.embedded.stack_state import read_state
 
-LOOK_SECONDS: Final = 1.0
+# A look costs some 50 ms of CPU, which is then not that of the work.
+LOOK_SECONDS: Final = 3.0
 CODEC: Final = "codec"
 PROCESSOR: Final = "processor"
 SUPERVISOR: Final = "supervisor"
