@@ -22,7 +22,7 @@ class Handling:
     span: int = 256
     ordered_by_key: bool = False
     drain_seconds: float = 15.0
-    commit_seconds: float = 0.5
+    commit_seconds: float = 1.0
 
     @property
     def prefetch(self) -> int:

@@ -19,7 +19,7 @@ from shared.kafka.connection import KafkaConnection
 from shared.topics import IMAGES_PROCESSED
 
 TABLE_NAME = "chunks"
-COMMIT_SECONDS = 1.0
+COMMIT_SECONDS = 2.0
 CHANGELOG_LINGER_SECONDS = 0.01
 WRITE_SECONDS = 2.0
 APPLICATION_ROLE = ("aggregator", "stream")

@@ -36,7 +36,7 @@ class Fetching(NamedTuple):
 
 AT_ONCE = Fetching(least_bytes=1, longest_wait_ms=1500, timeout_seconds=1.0)
 # An answer without records ends the gathering, so the timeout is little more than the wait.
-GATHERED = Fetching(least_bytes=128 * 1024, longest_wait_ms=200, timeout_seconds=0.25)
+GATHERED = Fetching(least_bytes=128 * 1024, longest_wait_ms=80, timeout_seconds=0.12)
 
 
 class PacedThread(driver.AIOKafkaConsumerThread):

@@ -29,7 +29,7 @@ BATCH_RECORDS = 200
 DRAIN_SECONDS = 15.0
 RETRY_SECONDS = 1.0
 # A transaction costs far more than what is in it: who has just made one lets more come together for the next.
-GATHER_SECONDS = 0.1
+GATHER_SECONDS = 0.05
 
 Completions = Callable[[Received[RequestAssembled]], Awaitable[RequestCompleted | None]]
 

@@ -7,6 +7,7 @@ further off are dithered, and no others: dither is noise, which costs bytes. An 
 repeats.
 """
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache, reduce
 from typing import Final
@@ -34,6 +35,8 @@ _CELL: Final = 16
 _BAYER: Final = ((0, 8, 2, 10), (12, 4, 14, 6), (3, 11, 1, 9), (15, 7, 13, 5))
 """Thresholds in the order in which the fewest of them make a pattern that is seen. Source: Bayer, ICC 1973."""
 _TILE: Final = 256
+_STRIP: Final = 128
+"""Rows that are looked at together: whole blocks."""
 
 
 def as_palette(image: Image.Image, *, quality: int) -> Image.Image | None:
@@ -43,14 +46,18 @@ def as_palette(image: Image.Image, *, quality: int) -> Image.Image | None:
 
 def looks_the_same(image: Image.Image, reduced: Image.Image, *, quality: int) -> bool:
     """Compare `L`, `RGB` or `RGBA` with its reduced version; what alpha hides does not count."""
-    before, after = image, reduced.convert(image.mode)
-    if image.mode == "RGBA":
-        if _alpha_shift(before, after) > MAX_ALPHA_SHIFT:
-            return False
-        before, after = _premultiplied(before), _premultiplied(after)
-    if _noise(before, after) > max_noise(quality):
-        return False
-    return ImageStat.Stat(_too_far_off(before, after, quality)).mean[0] <= MAX_BANDING
+    squares, too_far_off, most = [0.0] * len(image.getbands()), 0.0, max_noise(quality) ** 2
+    for before, after, _ in _strips(image, reduced):
+        one, other = before, after
+        if image.mode == "RGBA":
+            if _alpha_shift(before, after) > MAX_ALPHA_SHIFT:
+                return False
+            one, other = _premultiplied(before), _premultiplied(after)
+        noise = ImageStat.Stat(ImageChops.difference(one, other)).sum2
+        squares = [total + more for total, more in zip(squares, noise, strict=True)]
+        too_far_off += ImageStat.Stat(_too_far_off(one, other, quality)).sum[0]
+    blocks = math.ceil(image.width / BLOCK) * math.ceil(image.height / BLOCK)
+    return max(squares) <= most * image.width * image.height and too_far_off <= MAX_BANDING * blocks
 
 
 def max_noise(quality: int) -> float:
@@ -81,19 +88,27 @@ def _fewer_greys(image: Image.Image, quality: int) -> Image.Image:
 
 
 def _dithered_where_off(image: Image.Image, plain: Image.Image, quality: int) -> Image.Image:
-    off = _too_far_off(image, plain.convert("RGB"), quality)
-    if not off.getbbox():
-        return plain
-    lifted = ImageChops.add(image, _pattern(image.size), 1, -_CELL // 2)
-    dithered = lifted.quantize(palette=plain, dither=Dither.NONE)
-    return Image.composite(dithered, plain, _pixels_of(off, image.size))
+    pattern = _pattern(image.width)
+    for before, after, top in _strips(image, plain):
+        off = _too_far_off(before, after, quality)
+        if off.getbbox():
+            lifted = ImageChops.add(before, pattern.crop((0, 0, *before.size)), 1, -_CELL // 2)
+            dithered = lifted.quantize(palette=plain, dither=Dither.NONE)
+            plain.paste(dithered, (0, top), _pixels_of(off, before.size))
+    return plain
 
 
-def _pattern(size: tuple[int, int]) -> Image.Image:
-    pattern, tile = Image.new("L", size), _tile()
-    for top in range(0, size[1], _TILE):
-        for left in range(0, size[0], _TILE):
-            pattern.paste(tile, (left, top))
+def _strips(image: Image.Image, reduced: Image.Image) -> Iterator[tuple[Image.Image, Image.Image, int]]:
+    """The same rows of both in the mode of the first, and where they begin: some at a time, which a cache holds."""
+    for top in range(0, image.height, _STRIP):
+        box = (0, top, image.width, min(top + _STRIP, image.height))
+        yield image.crop(box), reduced.crop(box).convert(image.mode), top
+
+
+def _pattern(width: int) -> Image.Image:
+    pattern, tile = Image.new("L", (width, _STRIP)), _tile()
+    for left in range(0, width, _TILE):
+        pattern.paste(tile, (left, 0))
     return Image.merge("RGB", [pattern] * 3)
 
 
@@ -101,7 +116,7 @@ def _pattern(size: tuple[int, int]) -> Image.Image:
 def _tile() -> Image.Image:
     side = len(_BAYER)
     rows = [bytes(row) * (_TILE // side) for row in _BAYER]
-    return Image.frombytes("L", (_TILE, _TILE), b"".join(rows * (_TILE // side)))
+    return Image.frombytes("L", (_TILE, _STRIP), b"".join(rows * (_STRIP // side)))
 
 
 def _sample(image: Image.Image) -> Image.Image:
@@ -142,7 +157,3 @@ def _premultiplied(image: Image.Image) -> Image.Image:
     bands = image.split()
     alpha = bands[3]
     return Image.merge("RGBA", [*(ImageChops.multiply(band, alpha) for band in bands[:3]), alpha])
-
-
-def _noise(before: Image.Image, after: Image.Image) -> float:
-    return max(ImageStat.Stat(ImageChops.difference(before, after)).rms)
