@@ -27,7 +27,10 @@ from services.processor.codec.job import (
 from services.processor.codec.memory_file import opened
 from services.processor.codec.out_of_memory import as_memory_error
 from services.processor.codec.palette import as_palette
+from services.processor.codec.png import is_stored_as
 from services.processor.codec.repack import repacked
+
+_HEAD_BYTES: Final = 32
 
 # A GIF becomes a PNG of its first frame: lossless, with its palette, and readable everywhere.
 _KEPT: Final[dict[SourceFormat, Format]] = {"jpeg": "jpeg", "png": "png", "webp": "webp", "gif": "png"}
@@ -61,7 +64,7 @@ def _make(
         shown = _in_few_colours(decoded, image, order.quality) if target == "png" else image
         is_lossless = target == "png" and shown is image
         encode = partial(_encode, shown, out, target=target, quality=order.quality, may_pack=may_repack)
-        if may_keep and is_lossless:
+        if may_keep and is_lossless and is_stored_as(_head(source), image.mode):
             # The same pixels in another packing; nothing else could come of an encoder.
             note = _keep_original(source, out, facts)
         if note is None:
@@ -110,6 +113,11 @@ def _keep_original(source: BufferedRandom, out: BufferedRandom, facts: SourcePic
     out.truncate()
     out.write(original)
     return "kept_original"
+
+
+def _head(source: BufferedRandom) -> bytes:
+    source.seek(0)
+    return source.read(_HEAD_BYTES)
 
 
 def _source_facts(source: BufferedRandom, decoded: Decoded) -> SourcePicture:

@@ -98,11 +98,20 @@ def _prepared(opened: Image.Image) -> Decoded:
     )
 
 
-def _with_its_palette(image: Image.Image) -> Image.Image:
-    """Nothing but indexes and colours, transparency among them."""
+def _with_its_palette(image: Image.Image) -> Image.Image | None:
+    """Nothing but indexes and the colours that they use, transparency among them; None if some have no colour."""
     plain = image.copy()
     plain.apply_transparency()
     plain.info = {}
+    used = {index for index, pixels in enumerate(plain.histogram()) if pixels}
+    mode = plain.palette.mode if plain.palette is not None else ""
+    colours = plain.getpalette(mode) if mode in {"RGB", "RGBA"} else None
+    if not colours or max(used) >= len(colours) // len(mode):
+        return None
+    # What no pixel has is black: it could be somebody's words.
+    bands = len(mode)
+    kept = [colours[at] if at // bands in used else 0 for at in range(bands * (max(used) + 1))]
+    plain.putpalette(kept, mode)
     return plain
 
 

@@ -36,7 +36,13 @@ def write_jpeg(image: Image.Image, out: BinaryIO, *, quality: int, has_floor: bo
     """
     ground = on_white(image)
     options = _faithful(ground, quality) if has_floor else _usual(quality, _HALF_COLOUR)
-    ground.save(out, "JPEG", optimize=True, **options)
+    try:
+        ground.save(out, "JPEG", optimize=True, **options)
+    except OSError:
+        # Pillow reserves a byte for each pixel, and optimising cannot stop to ask for more: noise may take three.
+        out.seek(0)
+        out.truncate()
+        ground.save(out, "JPEG", **options)
 
 
 def _faithful(image: Image.Image, quality: int) -> _Options:

@@ -15,6 +15,8 @@ from typing import Final
 from PIL import Image, ImageChops, ImageStat
 from PIL.Image import Dither, Quantize, Resampling
 
+from services.processor.codec.png import has_few_colours
+
 COLOURS: Final = 256
 BLOCK: Final = 8
 
@@ -40,7 +42,12 @@ _STRIP: Final = 128
 
 
 def as_palette(image: Image.Image, *, quality: int) -> Image.Image | None:
-    """Return `RGB` or `RGBA` in 256 colours and `L` in fewer greys if that looks the same; None if it does not."""
+    """Return `RGB` or `RGBA` in 256 colours and `L` in fewer greys if that looks the same.
+
+    None if it does not, and for a picture that has few enough of them: a PNG holds these in as many bits as they need.
+    """
+    if has_few_colours(image):
+        return None
     return next((each for each in _reduced(image, quality) if looks_the_same(image, each, quality=quality)), None)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import random
+import zlib
 
 import pytest
 from PIL import Image, ImageChops, ImageFilter, PngImagePlugin
@@ -78,8 +79,7 @@ def test_nothing_private_leaves_with_the_picture() -> None:
 def test_a_source_that_cannot_be_made_smaller_is_repacked_without_its_metadata(file_format: str) -> None:
     exif = Image.Exif()
     exif[0x010E] = "secret"
-    image = photo().convert("1") if file_format == "PNG" else photo()
-    source = encoded(image, file_format, quality=12, method=6, exif=exif, compress_level=9)
+    source = encoded(photo(), file_format, quality=12, method=6, exif=exif, compress_level=9)
     result = compressed(source, quality=90)
     assert result.answer.note == "kept_original"
     assert len(result.data) < len(source)
@@ -219,6 +219,63 @@ def test_greys_are_fewer_and_none_is_far_off(quality: int, step: int) -> None:
 def test_what_has_no_bands_has_no_dither() -> None:
     flat = corners((640, 320))
     assert same_pixels(encoded(flat, "PNG"), compressed(encoded(flat, "PNG", compress_level=0)).data)
+
+
+def drawing() -> Image.Image:
+    """Black strokes on white."""
+    page = Image.new("L", (320, 240), 255)
+    for left in range(10, 300, 17):
+        page.paste(0, (left, 20, left + 3 + left % 5, 220))
+    return page
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "1"])
+def test_a_drawing_of_two_colours_stays_as_it_is_in_one_bit_a_pixel(mode: str) -> None:
+    source = encoded(drawing().convert(mode), "PNG", compress_level=0)
+    result = compressed(source)
+    assert same_pixels(source, result.data)
+    assert result.data[24] == 1
+    assert len(result.data) < 700
+
+
+def test_a_picture_of_16_bits_gets_eight() -> None:
+    deep = bytes(random.Random(5).randbytes(2 * 96 * 96))
+    source = encoded(Image.frombytes("I;16", (96, 96), deep), "PNG")
+    result = compressed(source)
+    assert result.answer.note is None
+    assert len(result.data) < 0.6 * len(source)
+
+
+@pytest.mark.parametrize("palette", [b"", b"\x09\x09\x09\x01\x02\x03"])
+def test_an_index_without_a_colour_is_as_it_is_seen(palette: bytes) -> None:
+    odd = Image.new("P", (64, 64), 200)
+    odd.putpalette([level for level in range(256) for _ in range(3)])
+    source = with_palette(encoded(odd, "PNG"), palette)
+    assert same_pixels(source, compressed(source).data)
+
+
+def with_palette(png: bytes, palette: bytes) -> bytes:
+    """The same file with another palette, or without one."""
+    at = png.index(b"PLTE") - 4
+    rest = png[at + 12 + int.from_bytes(png[at : at + 4], "big") :]
+    body = b"PLTE" + palette
+    chunk = len(palette).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big") if palette else b""
+    return png[:at] + chunk + rest
+
+
+def test_a_colour_that_no_pixel_has_does_not_survive() -> None:
+    hidden = Image.new("P", (64, 64), 1)
+    hidden.putpalette([*b"SECRET", 0, 0, 0, *b"SECRET"])
+    hidden.paste(2, (0, 0, 9, 9))
+    for compress_level in (0, 9):
+        assert b"SECRET" not in compressed(encoded(hidden, "PNG", compress_level=compress_level)).data
+
+
+@pytest.mark.parametrize("quality", [90, 95])
+@pytest.mark.parametrize("wanted", ["keep", "jpeg"])
+def test_noise_finds_room_for_its_many_bytes(wanted: str, quality: int) -> None:
+    result = compressed(as_jpeg(noise((129, 257))), wanted, quality=quality)  # type: ignore[arg-type]  # parametrized
+    assert result.image.size == (129, 257)
 
 
 def test_without_the_packer_the_same_pixels_are_written() -> None:
