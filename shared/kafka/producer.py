@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -37,6 +37,7 @@ class EventProducer:
     """Publishes events with `acks=all` and idempotence. Starts on first use, so that Kafka may come later.
 
     Those who publish while there is work in hand wait for each other: `gathering` wants to be told of it, if there is.
+    What is appended goes at once: whoever appends is work in hand itself, and holds a place.
     A publish that timed out may still arrive: every reader takes an event twice without harm.
     """
 
@@ -60,10 +61,11 @@ class EventProducer:
         now = self._now()
         name = self._connection.topic(topic)
         trace = current_traceparent()
-        await self._send(name, [encode(event, source=self._source, now=now, traceparent=trace) for event in events])
+        records = [encode(event, source=self._source, now=now, traceparent=trace) for event in events]
+        await self._send(name, records, moment=self.gathering.moment)
 
     async def append(self, topic: Topic, record: Encoded) -> None:
-        """Write a record as it is. Returns and raises as `publish` does."""
+        """Write a record as it is, without waiting for others. Returns and raises as `publish` does."""
         await self._send(self._connection.topic(topic), [record])
 
     async def dead_letter(self, record: Record, *, reason: str) -> None:
@@ -87,11 +89,14 @@ class EventProducer:
             except (KafkaError, TimeoutError) as error:
                 log.warning("producer stopped without a clean end", extra={"reason": str(error)})
 
-    async def _send(self, topic: str, records: list[Encoded]) -> None:
+    async def _send(
+        self, topic: str, records: list[Encoded], *, moment: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 client = await self._started()
-                await self.gathering.moment()
+                if moment is not None:
+                    await moment()
                 # Nobody else has a turn before all who waited have put their records in: they go out in one request.
                 pending = [
                     await client.send(topic, record.value, key=record.key, headers=list(record.headers))
