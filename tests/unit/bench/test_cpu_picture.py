@@ -9,7 +9,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def drawn(milliseconds: dict[str, float]) -> ElementTree.Element:
     # The picture is our own.
-    return ElementTree.fromstring("\n".join(picture("<title>", milliseconds)))  # noqa: S314
+    return ElementTree.fromstring("\n".join(picture("<title>", milliseconds)))
 
 
 def test_roles_stand_in_the_order_of_what_they_cost_and_sums_are_left_out() -> None:
