@@ -60,8 +60,8 @@ class Images(KeptImages, Protocol):
 class LaterTries(Protocol):
     """What becomes of images whose source has trouble."""
 
-    async def after(self, received: Received[ImageRequested], error: Transient, *, duration_ms: int) -> None:
-        """Return when the record waits for its next try, or when its end was told."""
+    def after(self, received: Received[ImageRequested], error: Transient, *, duration_ms: int) -> Rest:
+        """Decide it now, and return what has to be done for that."""
 
 
 class OnImageRequested:
@@ -100,7 +100,7 @@ class OnImageRequested:
         except Permanent as error:
             result = failed(requested, error, attempts=attempt, duration_ms=self._since(started))
         except Transient as error:
-            return partial(self._later_tries.after, received, error, duration_ms=self._since(started))
+            return self._later_tries.after(received, error, duration_ms=self._since(started))
         return partial(self._told, result)
 
     async def _told(self, result: ImageProcessed) -> None:

@@ -66,7 +66,10 @@ def tries_of(headers: Mapping[str, str]) -> Tries:
 
 
 class RetryTiers:
-    """One family of tiers and the topic of those who are given up. A step may be repeated: readers take it twice."""
+    """One family of tiers and the topic of those who are given up. A step may be repeated: readers take it twice.
+
+    `failed_at` is for steps that are taken later than they were decided: all times count from there.
+    """
 
     def __init__(
         self, tiers: Sequence[Topic], dead: Topic, appends: Appends, *, source: str, now: Callable[[], datetime]
@@ -77,27 +80,39 @@ class RetryTiers:
         self._source = source
         self._now = now
 
-    async def retry(self, received: Received[Event], reason: Reason, *, after: timedelta) -> None:
+    async def retry(
+        self, received: Received[Event], reason: Reason, *, after: timedelta, failed_at: datetime | None = None
+    ) -> None:
         """Have this very record again after a while, with one more attempt counted."""
         made = tries_of(received.headers).made + 1
-        await self._again(received, reason, made=made, after=after)
+        await self._again(received, reason, made=made, after=after, failed_at=failed_at or self._now())
 
-    async def defer(self, received: Received[Event], reason: Reason, *, after: timedelta) -> None:
+    async def defer(
+        self, received: Received[Event], reason: Reason, *, after: timedelta, failed_at: datetime | None = None
+    ) -> None:
         """Have this very record again after a while; no attempt is counted."""
-        await self._again(received, reason, made=tries_of(received.headers).made, after=after)
+        made = tries_of(received.headers).made
+        await self._again(received, reason, made=made, after=after, failed_at=failed_at or self._now())
 
     async def schedule(
         self, event: Event, received: Received[Event], reason: Reason | None, *, made: int, after: timedelta
     ) -> None:
         """Have `event`, which follows from the record in hand, after a while; `made` attempts are counted."""
-        encoded = encode(event, source=self._source, now=self._now(), traceparent=current_traceparent())
-        await self._enter(encoded, self._marks(received, reason, made=made), after)
+        now = self._now()
+        encoded = encode(event, source=self._source, now=now, traceparent=current_traceparent())
+        await self._enter(encoded, _marks(received, reason, made=made, failed_at=now), since=now, after=after)
 
     async def give_up(
-        self, received: Received[Event], reason: Reason, *, made: int, event: Event | None = None
+        self,
+        received: Received[Event],
+        reason: Reason,
+        *,
+        made: int,
+        event: Event | None = None,
+        failed_at: datetime | None = None,
     ) -> None:
         """Lay the record in hand, or `event`, among the dead letters; `made` attempts were counted in all."""
-        marks = self._marks(received, reason, made=made)
+        marks = _marks(received, reason, made=made, failed_at=failed_at or self._now())
         encoded = _as_written(received) if event is None else encode(event, source=self._source, now=self._now())
         await self._appends.append(self._dead, _marked(encoded, marks))
 
@@ -111,28 +126,34 @@ class RetryTiers:
         )
         return True
 
-    async def _again(self, received: Received[Event], reason: Reason, *, made: int, after: timedelta) -> None:
-        await self._enter(_as_written(received), self._marks(received, reason, made=made), after)
+    async def _again(
+        self, received: Received[Event], reason: Reason, *, made: int, after: timedelta, failed_at: datetime
+    ) -> None:
+        marks = _marks(received, reason, made=made, failed_at=failed_at)
+        await self._enter(_as_written(received), marks, since=failed_at, after=after)
 
-    async def _enter(self, encoded: Encoded, marks: Mapping[str, str], after: timedelta) -> None:
-        due = {NOT_BEFORE: rfc3339(self._now() + after)}
-        await self._appends.append(self._tier_for(after), _marked(encoded, {**marks, **due}))
+    async def _enter(self, encoded: Encoded, marks: Mapping[str, str], *, since: datetime, after: timedelta) -> None:
+        due = since + after
+        # A moment that has passed meanwhile is no reason to take a smaller tier.
+        tier = self._tier_for(min(after, due - self._now() + TOLERANCE))
+        await self._appends.append(tier, _marked(encoded, {**marks, NOT_BEFORE: rfc3339(due)}))
 
     def _tier_for(self, delay: timedelta) -> Topic:
         fitting = [tier for tier in self._tiers if tier.delay <= delay]
         return fitting[-1] if fitting else self._tiers[0]
 
-    def _marks(self, received: Received[Event], reason: Reason | None, *, made: int) -> dict[str, str]:
-        """Where it all began stays; what was last counts."""
-        headers, trigger = received.headers, received.trigger
-        marks = {
-            ATTEMPT: str(made),
-            FIRST_FAILED_AT: headers.get(FIRST_FAILED_AT, rfc3339(self._now())),
-            ORIGIN_TOPIC: headers.get(ORIGIN_TOPIC, trigger.topic),
-            ORIGIN_PARTITION: headers.get(ORIGIN_PARTITION, str(trigger.partition)),
-            ORIGIN_OFFSET: headers.get(ORIGIN_OFFSET, str(trigger.offset)),
-        }
-        return marks if reason is None else {**marks, ERROR_CODE: reason.code, ERROR_MESSAGE: reason.message}
+
+def _marks(received: Received[Event], reason: Reason | None, *, made: int, failed_at: datetime) -> dict[str, str]:
+    """Where it all began stays; what was last counts."""
+    headers, trigger = received.headers, received.trigger
+    marks = {
+        ATTEMPT: str(made),
+        FIRST_FAILED_AT: headers.get(FIRST_FAILED_AT, rfc3339(failed_at)),
+        ORIGIN_TOPIC: headers.get(ORIGIN_TOPIC, trigger.topic),
+        ORIGIN_PARTITION: headers.get(ORIGIN_PARTITION, str(trigger.partition)),
+        ORIGIN_OFFSET: headers.get(ORIGIN_OFFSET, str(trigger.offset)),
+    }
+    return marks if reason is None else {**marks, ERROR_CODE: reason.code, ERROR_MESSAGE: reason.message}
 
 
 def _as_written(received: Received[Event]) -> Encoded:

@@ -152,18 +152,25 @@ Step = Literal["retry", "defer", "give up"]
 
 @dataclass
 class FakeTiers:
-    """What became of records that did not work out: the step, the code and after how long."""
+    """What became of records that did not work out: the step, the code and after how long, and since when."""
 
     steps: list[tuple[Step, str, timedelta]] = field(default_factory=list)
+    failed_at: list[datetime | None] = field(default_factory=list)
 
-    async def retry(self, received: Received[Event], reason: Reason, *, after: timedelta) -> None:
-        self.steps.append(("retry", reason.code, after))
+    async def retry(self, received: Received[Event], reason: Reason, *, after: timedelta, failed_at: datetime) -> None:
+        self._step("retry", reason, after, failed_at)
 
-    async def defer(self, received: Received[Event], reason: Reason, *, after: timedelta) -> None:
-        self.steps.append(("defer", reason.code, after))
+    async def defer(self, received: Received[Event], reason: Reason, *, after: timedelta, failed_at: datetime) -> None:
+        self._step("defer", reason, after, failed_at)
 
-    async def give_up(self, received: Received[Event], reason: Reason, *, made: int) -> None:
-        self.steps.append(("give up", reason.code, timedelta(0)))
+    async def give_up(
+        self, received: Received[Event], reason: Reason, *, made: int, failed_at: datetime | None = None
+    ) -> None:
+        self._step("give up", reason, timedelta(0), failed_at)
+
+    def _step(self, step: Step, reason: Reason, after: timedelta, failed_at: datetime | None) -> None:
+        self.steps.append((step, reason.code, after))
+        self.failed_at.append(failed_at)
 
 
 class ManualClock:

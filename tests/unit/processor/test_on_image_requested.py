@@ -192,6 +192,18 @@ async def test_patience_ends_in_a_dead_letter_and_a_result_with_the_attempts_tha
     assert (result.outcome, result.attempts) == ("failed", 1)
 
 
+@pytest.mark.checklist("P21")
+async def test_what_becomes_of_an_image_is_decided_when_it_fails_however_late_it_is_told() -> None:
+    house = House({URL: Transient("http_429", "Busy.", retry_after_seconds=90, defers=True)})
+    tell = await house.handler(requested(attempts_made=1, first_failed_at=NOON - timedelta(minutes=50)))
+    await tell()
+    house.now += timedelta(minutes=15)
+    await tell()
+    assert house.tiers.steps == [("defer", "http_429", timedelta(seconds=90))] * 2
+    assert house.tiers.failed_at == [NOON, NOON]
+    assert house.facts.published == []
+
+
 async def test_a_codec_that_was_late_while_the_processor_stood_still_is_nobodys_result() -> None:
     house = House()
     house.codec.error = Permanent("codec_timeout", "Too long.")

@@ -89,6 +89,15 @@ async def test_a_record_enters_the_largest_tier_that_fits(seconds: float, tier: 
     assert list(bench.in_tiers()) == [tier]
 
 
+@pytest.mark.parametrize(("late", "tier"), [(0.2, "30s"), (10, "4s"), (29.5, "1s"), (900, "1s")])
+async def test_a_step_that_is_taken_late_counts_from_the_failure(late: float, tier: str, bench: Bench) -> None:
+    first = await bench.requested()
+    bench.time += timedelta(seconds=late)
+    await bench.tiers.defer(first, FAILURE, after=timedelta(seconds=30), failed_at=NOON)
+    headers = bench.read(bench.in_tiers()[tier][0]).headers
+    assert (tries_of(headers).first_failed_at, headers["not-before"]) == (NOON, "2026-03-01T12:00:30.000Z")
+
+
 async def test_a_wait_of_a_minute_and_a_half_is_three_hops_and_changes_no_byte(bench: Bench) -> None:
     await bench.tiers.defer(await bench.requested(), FAILURE, after=timedelta(seconds=90))
     for _ in range(2):
