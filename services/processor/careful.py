@@ -12,11 +12,12 @@ for ever.
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Final, Protocol
 
 from services.processor.company import Company
 from services.processor.metrics import SUSPECTS
-from shared.errors import Permanent
+from shared.errors import DependencyAway, Permanent
 from shared.events import ImageRequested
 from shared.kafka.records import Received, Rest, Trigger
 from shared.kafka.retry_tiers import tries_of
@@ -37,7 +38,7 @@ class Ledger(Protocol):
         """How often a processor died while it worked on this record alone; None when it is no suspect."""
 
     def working_on(self, trigger: Trigger, *, deaths_if_last: int = 0) -> AbstractContextManager[None]:
-        """Have the record noted for as long as the context lasts, and for ever if the process dies in it.
+        """Have the record noted for as long as the context lasts, and for ever if the process dies or a bug ends it.
 
         `deaths_if_last` are the deaths that it has then.
         """
@@ -56,8 +57,8 @@ class GivingUp(Protocol):
 class Careful:
     """Hands records to the handler: together, but suspects alone.
 
-    Who only has a result to tell is in nobody's hands any more, and kills no processor. A suspect is alone until its
-    result is told.
+    Who only has a result to tell is in nobody's hands any more, and kills no processor. If telling it is a bug, which
+    ends the processor, it is noted as if the processor had died of it. A suspect is alone until its result is told.
     """
 
     def __init__(
@@ -73,13 +74,23 @@ class Careful:
         if deaths is None:
             async with self._company.together():
                 with self._ledger.working_on(received.trigger):
-                    return await self._handler(received)
+                    tell = await self._handler(received)
+            return partial(self._told, received.trigger, tell)
         if deaths >= MOST_DEATHS:
             await self._give_up(received)
             return None
         await self._alone(received, deaths)
         self._ledger.clear(received.trigger)
         return None
+
+    async def _told(self, trigger: Trigger, tell: Rest) -> None:
+        try:
+            await tell()
+        except DependencyAway:
+            raise
+        except Exception:
+            with self._ledger.working_on(trigger):
+                raise
 
     async def _alone(self, received: Received[ImageRequested], deaths: int) -> None:
         async with self._company.alone():

@@ -41,6 +41,8 @@ from shared.topics import IMAGES_DLT, IMAGES_REQUESTED_BULK, IMAGES_REQUESTED_EX
 
 NAME = "processor"
 SOURCE = f"pixelmill/{NAME}"
+# Those that a bug in telling a result ends have no place any more, and each place may have its slot.
+SLOTS_OF_TELLING = 4
 
 S = TypeVar("S", bound=ProcessorSettings)
 
@@ -85,7 +87,7 @@ async def run_with(open_codec: OpenCodec[S], settings: S, stop: asyncio.Event) -
         opened.push_async_callback(store.close)
         client = SafeClient(settings.fetch_policy())
         opened.push_async_callback(client.close)
-        ledger = LedgerFolder(settings.pixelmill_home / NAME, slots=settings.images_in_flight)
+        ledger = LedgerFolder(settings.pixelmill_home / NAME, slots=settings.images_in_flight + SLOTS_OF_TELLING)
         opened.callback(ledger.close)
         wakefulness = Wakefulness()
         await opened.enter_async_context(wakefulness.beating())

@@ -48,6 +48,10 @@ class InFlightFile:
         self._free = [Place(start) for start in range(0, size, _SLOT_BYTES)]
         self._places = slots
 
+    @property
+    def is_full(self) -> bool:
+        return not self._free
+
     def take(self, line: str) -> Place:
         """Write a line; it stays until its place is freed."""
         content = line.encode()

@@ -36,7 +36,7 @@ _DEATHS: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
 class LedgerFolder:
     """A ledger on disk. Without a folder that can be written there is none: nothing is noted, nobody is a suspect.
 
-    Whatever else lies in its folders, or cannot be read or written, is told once and passed over.
+    Nor is whoever finds no free slot. Whatever else lies in its folders, or cannot be read or written, is told once and passed over.
     """
 
     def __init__(self, home: Path, *, slots: int, adopting_seconds: float = ADOPTING_SECONDS) -> None:
@@ -60,7 +60,7 @@ class LedgerFolder:
 
     @contextmanager
     def working_on(self, trigger: Trigger, *, deaths_if_last: int = 0) -> Iterator[None]:
-        if self._file is None:
+        if self._file is None or self._file.is_full:
             yield
             return
         place, is_over = self._file.take(f"{_name(trigger)} {deaths_if_last}"), True

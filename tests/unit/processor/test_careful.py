@@ -32,10 +32,15 @@ class FakeLedger:
     @contextmanager
     def working_on(self, trigger: Trigger, *, deaths_if_last: int = 0) -> Iterator[None]:
         self.noted[trigger] = deaths_if_last
+        is_over = True
         try:
             yield
+        except Exception as error:
+            is_over = isinstance(error, DependencyAway)
+            raise
         finally:
-            del self.noted[trigger]
+            if is_over:
+                del self.noted[trigger]
 
     def clear(self, trigger: Trigger) -> None:
         self.suspects.pop(trigger, None)
@@ -48,6 +53,7 @@ class Workbench:
     suspects: dict[Trigger, int] = field(default_factory=dict)
     at_work: dict[Trigger, asyncio.Event] = field(default_factory=dict)
     failure: Exception | None = None
+    tell_failure: BaseException | None = None
     noted_while_told: list[dict[Trigger, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -64,6 +70,8 @@ class Workbench:
         return self._tell
 
     async def _tell(self) -> None:
+        if self.tell_failure is not None:
+            raise self.tell_failure
         self.noted_while_told.append(dict(self.ledger.noted))
 
     def gets(self, received: Received[ImageRequested]) -> asyncio.Task[Rest | None]:
@@ -72,6 +80,15 @@ class Workbench:
     async def works_on(self, *records: Received[ImageRequested]) -> None:
         triggers = {received.trigger for received in records}
         await until(lambda: self.at_work.keys() == triggers)
+
+    async def through(self, received: Received[ImageRequested]) -> Rest:
+        """Have a record that is no suspect worked on to its end."""
+        task = self.gets(received)
+        await self.works_on(received)
+        self.done(received)
+        rest = await task
+        assert rest is not None
+        return rest
 
     def done(self, received: Received[ImageRequested]) -> None:
         self.at_work[received.trigger].set()
@@ -95,6 +112,26 @@ async def test_whoever_only_has_a_result_to_tell_is_in_nobodys_hands() -> None:
     bench.done(FIRST)
     tell = await task
     assert (tell is not None, bench.noted_while_told, bench.ledger.noted) == (True, [], {})
+
+
+async def test_whoever_has_a_result_whose_telling_is_a_bug_is_noted_for_ever() -> None:
+    bench = Workbench(tell_failure=RuntimeError("a bug"))
+    tell = await bench.through(FIRST)
+    with pytest.raises(RuntimeError, match="a bug"):
+        await tell()
+    assert bench.ledger.noted == {FIRST.trigger: 0}
+
+
+@pytest.mark.parametrize("reason", [DependencyAway("kafka", "no answer"), asyncio.CancelledError()])
+async def test_whoever_cannot_tell_its_result_yet_is_not_noted(reason: BaseException) -> None:
+    bench = Workbench(tell_failure=reason)
+    tell = await bench.through(FIRST)
+    with pytest.raises(type(reason)):
+        await tell()
+    assert bench.ledger.noted == {}
+    bench.tell_failure = None
+    await tell()
+    assert bench.noted_while_told == [{}]
 
 
 async def test_a_suspect_is_alone_until_its_result_is_told() -> None:

@@ -159,6 +159,14 @@ async def test_as_many_records_as_there_are_slots_and_again(ledger: LedgerFolder
                 held.enter_context(ledger.working_on(Trigger("cups", 0, offset)))
 
 
+async def test_a_bug_that_finds_no_slot_is_told_as_it_is(ledger: LedgerFolder) -> None:
+    with ExitStack() as held:
+        for offset in range(4):
+            held.enter_context(ledger.working_on(Trigger("cups", 0, offset)))
+        with pytest.raises(ZeroDivisionError), ledger.working_on(CUP):
+            raise ZeroDivisionError
+
+
 async def test_without_a_folder_that_can_be_written_there_is_no_ledger(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
