@@ -5,14 +5,14 @@ What an earlier request already made is carried over: copied instead of fetched,
 Safe to run twice: keys are deterministic and encoding is too, so a second run writes the same objects and says the
 same. One download, one decode and one object for each rendition serve all indexes that the event names.
 
-While other images are in hand, made pictures wait for each other to be stored: some at once cost S3 two thirds of
-what they cost one by one.
+While others are being made, made pictures wait for each other to be stored: some at once cost S3 two thirds of what
+they cost one by one.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from functools import partial
 from typing import Protocol
 
@@ -133,15 +133,22 @@ class OnImageRequested:
         )
 
     async def _made(self, requested: ImageRequested, held: AsyncExitStack) -> CompressedPicture:
-        work = asyncio.current_task()
-        self._storing.begin(work)
-        held.callback(self._storing.end, work)
         # The source is given back before the wait for the others: it is the large one.
         async with AsyncExitStack() as fetching:
             with stage("fetch"):
                 source = await fetching.enter_async_context(self._sources.fetched(requested.url))
-            with stage("codec"), self._wakefulness.uninterrupted():
+            with stage("codec"), self._wakefulness.uninterrupted(), self._in_making():
                 return await held.enter_async_context(self._codec.compressed(source, requested.recipe))
+
+    @contextmanager
+    def _in_making(self) -> Iterator[None]:
+        """Made pictures wait for this one. They never wait for a download, or for one that is being stored."""
+        work = asyncio.current_task()
+        self._storing.begin(work)
+        try:
+            yield
+        finally:
+            self._storing.end(work)
 
     async def _stored(self, requested: ImageRequested, rendered: Rendered, source: SourceFacts) -> StoredRendition:
         key = key_of(requested, name=rendered.name, extension=EXTENSIONS[rendered.format])

@@ -41,6 +41,8 @@ from shared.topics import IMAGES_DLT, IMAGES_REQUESTED_BULK, IMAGES_REQUESTED_EX
 
 NAME = "processor"
 SOURCE = f"pixelmill/{NAME}"
+# Longest wait of made pictures for others. It costs places, and places are what feeds the codec.
+STORING_SECONDS = 0.1
 # Those that a bug in telling a result ends have no place any more, and each place may have its slot.
 SLOTS_OF_TELLING = 4
 
@@ -109,13 +111,14 @@ async def run_with(open_codec: OpenCodec[S], settings: S, stop: asyncio.Event) -
         await run_roles(stop, consumer.run, http_role(app, settings))
 
 
-def places_that_wait(images_in_flight: int) -> int:
-    """How many pictures wait to be stored together: the other half of the places goes on feeding the codec."""
-    return max(1, images_in_flight // 2)
+def places_that_wait(images_in_flight: int, *, codec_processes: int) -> int:
+    """How many pictures wait to be stored together: the other places go on feeding the codec, two for each process."""
+    return max(1, min(images_in_flight // 2, images_in_flight - 2 * codec_processes))
 
 
 def _storing(settings: ProcessorSettings) -> Gathering:
-    return Gathering(most=places_that_wait(settings.images_in_flight))
+    most = places_that_wait(settings.images_in_flight, codec_processes=settings.codec_processes)
+    return Gathering(seconds=STORING_SECONDS, most=most)
 
 
 def _app(probes: Mapping[str, Probe], settings: ProcessorSettings) -> FastAPI:

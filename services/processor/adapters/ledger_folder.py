@@ -36,7 +36,8 @@ _DEATHS: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
 class LedgerFolder:
     """A ledger on disk. Without a folder that can be written there is none: nothing is noted, nobody is a suspect.
 
-    Nor is whoever finds no free slot. Whatever else lies in its folders, or cannot be read or written, is told once and passed over.
+    Nor is whoever finds no free slot noted. Whatever else lies in its folders, or cannot be read or written, is told
+    once and passed over.
     """
 
     def __init__(self, home: Path, *, slots: int, adopting_seconds: float = ADOPTING_SECONDS) -> None:

@@ -1,5 +1,6 @@
 """Stand-ins for what the handler needs, written by hand."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -109,15 +110,20 @@ def _rendered(rendition: Rendition, source: MemoryFile) -> Rendered:
 
 @dataclass
 class FakeImages:
-    """Objects by key. Those in `vanishing` are gone when they are to be copied."""
+    """Objects by key. Those in `vanishing` are gone when they are to be copied; `may_store` holds up who stores."""
 
     stored: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     entries: dict[str, Mapping[str, str]] = field(default_factory=dict)
     vanishing: set[str] = field(default_factory=set)
     is_away: bool = False
+    may_store: asyncio.Event | None = None
+    asked: int = 0
 
     async def store(self, key: str, content: bytes, *, format_: PictureFormat, metadata: Mapping[str, str]) -> None:
         self._answer()
+        self.asked += 1
+        if self.may_store is not None:
+            await self.may_store.wait()
         self.stored[key] = content, format_
         self.entries[key] = metadata
 
