@@ -62,12 +62,16 @@ class Careful:
     """
 
     def __init__(
-        self, handler: Callable[[Received[ImageRequested]], Awaitable[Rest]], ledger: Ledger, giving_up: GivingUp
+        self,
+        handler: Callable[[Received[ImageRequested]], Awaitable[Rest]],
+        ledger: Ledger,
+        giving_up: GivingUp,
+        company: Company,
     ) -> None:
         self._handler = handler
         self._ledger = ledger
         self._giving_up = giving_up
-        self._company = Company()
+        self._company = company
 
     async def __call__(self, received: Received[ImageRequested]) -> Rest | None:
         deaths = self._ledger.deaths_of(received.trigger)
@@ -77,8 +81,8 @@ class Careful:
                     tell = await self._handler(received)
             return partial(self._told, received.trigger, tell)
         if deaths >= MOST_DEATHS:
-            await self._give_up(received)
-            return None
+            log.error("image given up, processors died of it", extra={"trigger": str(received.trigger)})
+            return partial(self._give_up, received)
         await self._alone(received, deaths)
         self._ledger.clear(received.trigger)
         return None
@@ -101,6 +105,5 @@ class Careful:
                 await tell()
 
     async def _give_up(self, received: Received[ImageRequested]) -> None:
-        log.error("image given up, processors died of it", extra={"trigger": str(received.trigger)})
         attempts = tries_of(received.headers).made + 1
         await self._giving_up.give_up(received, _GIVEN_UP, attempts=attempts, duration_ms=0)

@@ -2,16 +2,17 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
 _Guest = tuple[asyncio.Future[None], bool]
 
 
 class Company:
-    """Lets many in together, or one alone, in the order in which they came."""
+    """Lets many in together, or one alone, in the order in which they came. Whoever waits is in `while_waiting`."""
 
-    def __init__(self) -> None:
+    def __init__(self, while_waiting: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self._while_waiting = while_waiting
         self._waiting: deque[_Guest] = deque()
         self._together = 0
         self._is_one_alone = False
@@ -42,13 +43,18 @@ class Company:
         self._waiting.append((let_in, alone))
         self._let_in()
         try:
-            await let_in
+            await self._until_done(let_in)
         except asyncio.CancelledError:
             if let_in.cancelled():
                 self._let_in()
             else:
                 self._leave(alone=alone)
             raise
+
+    async def _until_done(self, let_in: asyncio.Future[None]) -> None:
+        if not let_in.done():
+            with self._while_waiting():
+                await let_in
 
     def _leave(self, *, alone: bool) -> None:
         if alone:

@@ -20,6 +20,7 @@ from services.processor.careful import Careful
 from services.processor.closed_memory import close_memory
 from services.processor.codec.pool import CodecPool, PoolLimits
 from services.processor.codec.process import CodecProcess
+from services.processor.company import Company
 from services.processor.domain.host_policy import HostLimits, HostPolicy
 from services.processor.on_image_requested import Codec, OnImageRequested
 from services.processor.polite_sources import PoliteSources
@@ -101,7 +102,7 @@ async def run_with(open_codec: OpenCodec[S], settings: S, stop: asyncio.Event) -
         handler = handled(sources, codec, images, producer)
         consumer = Consumer(
             AdoptingRecords(_records(connection), ledger.adopt),
-            handlers={ImageRequested: Careful(handler, ledger, later)},
+            handlers={ImageRequested: Careful(handler, ledger, later, Company(producer.gathering.idle))},
             dead_letters=producer,
             retries=tiers,
             gathering=producer.gathering,

@@ -4,7 +4,8 @@ What a request costs the broker, the client and every reader that it wakes hardl
 """
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 GATHER_SECONDS: Final = 0.2
@@ -37,12 +38,18 @@ class Gathering:
 
     async def moment(self) -> None:
         """Return when it is time to publish: all who wait here go on in the same turn of the loop."""
+        with self.idle():
+            if self._in_hand:
+                await self._next_moment()
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        """The task that runs this is no work in hand for as long as the context lasts: it waits for others."""
         work = asyncio.current_task()
         is_in_hand = work in self._in_hand
         self.end(work)
         try:
-            if self._in_hand:
-                await self._next_moment()
+            yield
         finally:
             if is_in_hand:
                 self.begin(work)

@@ -10,13 +10,15 @@ import pytest
 
 from services.processor.another_try import AnotherTry
 from services.processor.careful import Careful
+from services.processor.company import Company
 from shared.errors import DependencyAway
 from shared.events import ImageRequested
+from shared.kafka.gathering import Gathering
 from shared.kafka.records import Received, Rest, Trigger
 from tests.unit.processor.fakes import FakeFacts, FakeTiers, requested
 from tests.waiting import until
 
-FIRST, SECOND = requested(offset=1), requested(offset=2)
+FIRST, SECOND, THIRD = requested(offset=1), requested(offset=2), requested(offset=3)
 
 
 @dataclass
@@ -57,9 +59,10 @@ class Workbench:
     noted_while_told: list[dict[Trigger, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.gathering = Gathering(seconds=60)
         self.ledger, self.tiers, self.facts = FakeLedger(self.suspects), FakeTiers(), FakeFacts()
         giving_up = AnotherTry(self.tiers, self.facts, patience=timedelta(hours=1), now=lambda: datetime.now(UTC))
-        self.careful = Careful(self._handle, self.ledger, giving_up)
+        self.careful = Careful(self._handle, self.ledger, giving_up, Company(self.gathering.idle))
 
     async def _handle(self, received: Received[ImageRequested]) -> Rest:
         if self.failure is not None:
@@ -72,10 +75,14 @@ class Workbench:
     async def _tell(self) -> None:
         if self.tell_failure is not None:
             raise self.tell_failure
+        await self.gathering.moment()
         self.noted_while_told.append(dict(self.ledger.noted))
 
     def gets(self, received: Received[ImageRequested]) -> asyncio.Task[Rest | None]:
-        return asyncio.create_task(self.careful(received))
+        task = asyncio.create_task(self.careful(received))
+        self.gathering.begin(task)
+        task.add_done_callback(self.gathering.end)
+        return task
 
     async def works_on(self, *records: Received[ImageRequested]) -> None:
         triggers = {received.trigger for received in records}
@@ -89,6 +96,11 @@ class Workbench:
         rest = await task
         assert rest is not None
         return rest
+
+    async def gives_up(self, received: Received[ImageRequested]) -> None:
+        rest = await self.careful(received)
+        assert rest is not None
+        await rest()
 
     def done(self, received: Received[ImageRequested]) -> None:
         self.at_work[received.trigger].set()
@@ -143,6 +155,16 @@ async def test_a_suspect_is_alone_until_its_result_is_told() -> None:
     assert bench.noted_while_told == [{FIRST.trigger: 1}]
 
 
+async def test_the_result_of_a_suspect_waits_for_nobody_whom_it_keeps_waiting() -> None:
+    bench = Workbench({FIRST.trigger: 0, SECOND.trigger: 0})
+    tasks = [bench.gets(received) for received in (FIRST, SECOND, THIRD)]
+    for received in (FIRST, SECOND, THIRD):
+        await bench.works_on(received)
+        bench.done(received)
+    await asyncio.wait_for(asyncio.gather(*tasks), 5)
+    assert bench.suspects == {}
+
+
 async def test_a_suspect_runs_alone_and_is_cleared_when_it_ends() -> None:
     bench = Workbench({FIRST.trigger: 1})
     tasks = [bench.gets(FIRST), bench.gets(SECOND)]
@@ -171,7 +193,7 @@ async def test_a_suspect_that_waits_for_a_part_stays_one() -> None:
 @pytest.mark.checklist("P21")
 async def test_after_three_deaths_alone_it_is_given_up_without_another_try() -> None:
     bench = Workbench({FIRST.trigger: 3}, failure=AssertionError("it was tried"))
-    await bench.careful(FIRST)
+    await bench.gives_up(FIRST)
     assert [(step, code) for step, code, _ in bench.tiers.steps] == [("give up", "internal_error")]
     ((_, result),) = bench.facts.published
     assert result.outcome == "failed"
@@ -181,8 +203,8 @@ async def test_after_three_deaths_alone_it_is_given_up_without_another_try() -> 
 
 async def test_one_that_was_given_up_and_comes_again_is_given_up_again() -> None:
     bench = Workbench({FIRST.trigger: 3}, failure=AssertionError("it was tried"))
-    await bench.careful(FIRST)
-    await bench.careful(FIRST)
+    await bench.gives_up(FIRST)
+    await bench.gives_up(FIRST)
     assert bench.suspects == {FIRST.trigger: 3}
     assert [step for step, *_ in bench.tiers.steps] == ["give up", "give up"]
 

@@ -52,6 +52,29 @@ async def test_a_task_that_publishes_is_no_other_work() -> None:
     assert publishers.rounds == [3]
 
 
+async def test_a_task_that_is_idle_is_no_other_work_until_it_goes_on() -> None:
+    gathering = Gathering(seconds=LONG)
+    is_idle, goes_on, ends = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        gathering.begin(asyncio.current_task())
+        with gathering.idle():
+            is_idle.set()
+            await goes_on.wait()
+        await ends.wait()
+        gathering.end(asyncio.current_task())
+
+    working, publishers = asyncio.create_task(work()), Publishers(gathering)
+    await is_idle.wait()
+    await asyncio.wait_for(publishers.start()[0], 5)
+    goes_on.set()
+    await asyncio.sleep(0)
+    (waits,) = publishers.start()
+    await until(lambda: publishers.waiting == 1)
+    ends.set()
+    await asyncio.wait_for(asyncio.gather(working, waits), 5)
+
+
 async def test_all_who_wait_go_on_together_when_the_last_work_ends() -> None:
     gathering = Gathering(seconds=LONG)
     gathering.begin("work")
