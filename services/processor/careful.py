@@ -72,6 +72,8 @@ class Careful:
         self._ledger = ledger
         self._giving_up = giving_up
         self._company = company
+        # Results of suspects. One whose partition is another processor's meanwhile stays here: it is small.
+        self._untold: dict[Trigger, Rest] = {}
 
     async def __call__(self, received: Received[ImageRequested]) -> Rest | None:
         deaths = self._ledger.deaths_of(received.trigger)
@@ -101,8 +103,16 @@ class Careful:
             SUSPECTS.inc()
             log.info("suspect runs alone", extra={"trigger": str(received.trigger), "deaths": deaths})
             with self._ledger.working_on(received.trigger, deaths_if_last=deaths + 1):
-                tell = await self._handler(received)
-                await tell()
+                tell = self._untold.pop(received.trigger, None) or await self._handler(received)
+                await self._told_or_kept(received.trigger, tell)
+
+    async def _told_or_kept(self, trigger: Trigger, tell: Rest) -> None:
+        """Have a result told; if that cannot be yet, the record comes again, and then it is not worked on again."""
+        try:
+            await tell()
+        except DependencyAway:
+            self._untold[trigger] = tell
+            raise
 
     async def _give_up(self, received: Received[ImageRequested]) -> None:
         attempts = tries_of(received.headers).made + 1

@@ -190,6 +190,25 @@ async def test_a_suspect_that_waits_for_a_part_stays_one() -> None:
     assert bench.suspects == {}
 
 
+async def test_a_suspect_whose_result_cannot_be_told_yet_is_not_worked_on_again() -> None:
+    bench = Workbench({FIRST.trigger: 0}, tell_failure=DependencyAway("kafka", "no answer"))
+    task = bench.gets(FIRST)
+    await bench.works_on(FIRST)
+    bench.done(FIRST)
+    with pytest.raises(DependencyAway):
+        await task
+    with pytest.raises(DependencyAway):
+        await bench.careful(FIRST)
+    assert (bench.suspects, bench.ledger.noted) == ({FIRST.trigger: 0}, {})
+    bench.tell_failure = None
+    await asyncio.wait_for(bench.careful(FIRST), 5)
+    assert (bench.suspects, bench.noted_while_told) == ({}, [{FIRST.trigger: 1}])
+    again = bench.gets(FIRST)
+    await bench.works_on(FIRST)
+    bench.done(FIRST)
+    await again
+
+
 @pytest.mark.checklist("P21")
 async def test_after_three_deaths_alone_it_is_given_up_without_another_try() -> None:
     bench = Workbench({FIRST.trigger: 3}, failure=AssertionError("it was tried"))
