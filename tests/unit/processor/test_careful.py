@@ -198,7 +198,7 @@ async def test_a_suspect_whose_result_cannot_be_told_yet_is_not_worked_on_again(
     with pytest.raises(DependencyAway):
         await task
     with pytest.raises(DependencyAway):
-        await bench.careful(FIRST)
+        await asyncio.wait_for(bench.careful(FIRST), 5)
     assert (bench.suspects, bench.ledger.noted) == ({FIRST.trigger: 0}, {})
     bench.tell_failure = None
     await asyncio.wait_for(bench.careful(FIRST), 5)
