@@ -181,7 +181,7 @@ async def test_a_picture_to_which_two_processes_have_no_answer_takes_too_long() 
 async def test_a_picture_that_needs_too_much_memory_fails_alone() -> None:
     pool = CodecPool(PoolLimits(processes=1, cpu_seconds=60, memory_bytes=256 * MEBIBYTE))
     try:
-        large = encoded(Image.new("RGB", (7000, 7000)), "PNG", compress_level=1)
+        large = encoded(Image.new("RGB", (8000, 7400)), "PNG", compress_level=1)
         with pytest.raises(Permanent) as raised:
             await made(pool, large)
         assert raised.value.code == "codec_memory"
