@@ -6,49 +6,36 @@ submission to the last completion event. Nothing fails because a machine is slow
 
 import argparse
 import json
-import shutil
-import statistics
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from bench.completions import Completions
+from bench.figures import quantile
 from bench.folder_source import Source, folder_source
 from bench.pictures import Pictures
 from bench.roles import RoleCosts
-from bench.stack import running
-from deploy.embedded.home import Home
+from bench.stack import FreshStack, fresh_stack
+from bench.submission import submit_pictures
 from deploy.embedded.stack_control import Wanted
-from pixelmill.api_answers import Accepted
-from pixelmill.api_client import ApiClient, Submission
-from pixelmill.server_addresses import servers
 
 REQUEST_IMAGES: Final = 60
 LONGEST_SECONDS: Final = 3600.0
-HEADER: Final = "Serial Number,Product Name,Image URLs\n"
 
 
 def main() -> int:
     chosen = _arguments()
     pictures = Pictures.of(chosen.corpus, chosen.set)
-    home = Home(Path(tempfile.mkdtemp(prefix="pixelmill-bench-")))
-    home.create()
-    try:
-        with (
-            folder_source(pictures.folder) as source,
-            running(home, Wanted(chosen.processors), **settings_of(chosen)) as settings,
-            ApiClient(servers({}, lambda: settings)) as api,
-            Completions(settings) as completions,
-        ):
-            run = Run(home, source, api, completions, pictures, options_of(chosen))
-            report = run.measured(chosen.images)
-    finally:
-        shutil.rmtree(home.path)
+    with (
+        folder_source(pictures.folder) as source,
+        fresh_stack(Wanted(chosen.processors), **settings_of(chosen)) as stack,
+        Completions(stack.settings) as completions,
+    ):
+        report = Run(stack, source, completions, pictures, options_of(chosen)).measured(chosen.images)
     print(json.dumps({"set": chosen.set, "mode": chosen.mode, "processors": chosen.processors, **report}), flush=True)
     return 0
 
@@ -57,9 +44,8 @@ def main() -> int:
 class Run:
     """Requests on one stack."""
 
-    home: Home
+    stack: FreshStack
     source: Source
-    api: ApiClient
     completions: Completions
     pictures: Pictures
     options: Mapping[str, str]
@@ -70,26 +56,22 @@ class Run:
         self._through(min(images, REQUEST_IMAGES))
         self.submitted.clear()
         self.completions.forget()
-        with RoleCosts(self.home, self.source.pid) as costs:
+        with RoleCosts(self.stack.home, self.source.pid) as costs:
             self._through(images)
         return {**self._report(images), "cpu_ms_per_image": costs.cpu_ms(images), "memory_mb": costs.memory_mb()}
 
     def _through(self, images: int) -> None:
         """Submit so many images, and wait until all of their requests have ended."""
-        with tempfile.TemporaryDirectory() as folder:
-            for number, rows in enumerate(requests_of(images)):
-                path = Path(folder) / f"{number}.csv"
-                path.write_text(HEADER + "".join(self._row(row) for row in rows), "utf-8")
-                started = time.monotonic()
-                accepted = self.api.submit(Submission(path, self.options), lambda _count: None)
-                assert isinstance(accepted, Accepted), "only a dry run is answered otherwise"
-                self.submitted[accepted.request_id] = started
+        for rows in requests_of(images):
+            started = time.monotonic()
+            accepted = submit_pictures(self.stack.api, map(self._url, rows), self.options)
+            self.submitted[accepted.request_id] = started
         if not self.completions.wait_for(len(self.submitted), seconds=LONGEST_SECONDS):
             raise SystemExit(f"The requests did not end within {LONGEST_SECONDS:.0f} s.")
 
-    def _row(self, number: int) -> str:
+    def _url(self, number: int) -> str:
         # Each image has a URL of its own: a chunk asks for one URL only once.
-        return f"{number + 1},Product {number + 1},{self.source.address}/{self.pictures.name(number)}?{number}\n"
+        return f"{self.source.address}/{self.pictures.name(number)}?{number}"
 
     def _report(self, images: int) -> dict[str, Any]:
         ended, events = self.completions.at, self.completions.events
@@ -110,13 +92,6 @@ class Run:
 def requests_of(images: int) -> Iterator[range]:
     """The numbers of the images of each request."""
     return (range(first, min(first + REQUEST_IMAGES, images)) for first in range(0, images, REQUEST_IMAGES))
-
-
-def quantile(ordered: Sequence[float], percent: int) -> float:
-    """Seconds within which so many percent of the requests ended."""
-    if len(ordered) == 1:
-        return round(ordered[0], 3)
-    return round(statistics.quantiles(ordered, n=100, method="inclusive")[percent - 1], 3)
 
 
 def options_of(chosen: argparse.Namespace) -> dict[str, str]:

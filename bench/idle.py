@@ -5,16 +5,13 @@ An embedded stack comes up in an empty home, and again in the same one. Then, on
 
 import argparse
 import json
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from bench.roles import RoleCosts
-from bench.stack import running
+from bench.stack import fresh_home, running
 from deploy.embedded.home import Home
 from deploy.embedded.stack_control import Wanted
 
@@ -26,9 +23,7 @@ QUIETER: Final = 0.9
 
 def main() -> int:
     chosen = _arguments()
-    home = Home(Path(tempfile.mkdtemp(prefix="pixelmill-idle-")))
-    home.create()
-    try:
+    with fresh_home() as home:
         cold = up_seconds(home)
         started = time.monotonic()
         with running(home, Wanted()):
@@ -38,8 +33,6 @@ def main() -> int:
                 began = time.monotonic()
                 time.sleep(chosen.seconds)
                 seconds = time.monotonic() - began
-    finally:
-        shutil.rmtree(home.path)
     ups = {"cold_up_seconds": round(cold, 1), "warm_up_seconds": round(warm, 1)}
     print(json.dumps({**ups, "percent_of_one_core": percent(costs.cpu_seconds(), seconds)}), flush=True)
     return 0

@@ -25,11 +25,10 @@ from bench.process_cpu import ProcessCpu
 from bench.process_memory import MemoryCourses
 from bench.release_window import ReleaseWindow
 from bench.small_requests import SmallRequests
-from bench.stack import running
+from bench.stack import client_of, running
 from deploy.embedded.home import Home
 from deploy.embedded.stack_control import Wanted
 from pixelmill.api_client import ApiClient
-from pixelmill.server_addresses import servers
 
 BEGUN: Final = "large.json"
 SERVICES: Final = "bench.copying_services:copying_services"
@@ -59,7 +58,7 @@ def ran(home: Home, chosen: argparse.Namespace) -> dict[str, Any]:
         # The source outlives the stack at both ends: no image fails because there is none.
         picture_source(port or 0) as source,
         running(home, stack_of(chosen), **settings_of(chosen)) as settings,
-        ApiClient(servers({}, lambda: settings)) as api,
+        client_of(settings) as api,
     ):
         small = SmallRequests(api, source) if chosen.small_requests else None
         run = LargeRun(home, settings, api, small)

@@ -15,8 +15,9 @@ import asyncpg
 from bench.process_cpu import ProcessCpu
 from bench.process_memory import MemoryCourses
 from bench.release_window import ReleaseWindow, Shape
-from pixelmill.api_answers import Accepted, Status
-from pixelmill.api_client import ApiClient, Submission
+from bench.submission import submit_pictures
+from pixelmill.api_answers import Status
+from pixelmill.api_client import ApiClient
 
 LOOK_SECONDS: Final = 1.0
 STANDSTILL_SECONDS: Final = 120.0
@@ -48,14 +49,7 @@ class LargeRequest:
 
     def submit(self, api: ApiClient) -> str:
         """Write the CSV and submit it; returns the request's id."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "large.csv"
-            with path.open("w", encoding="utf-8") as file:
-                file.write("Serial Number,Product Name,Image URLs\n")
-                for number in range(self.images):
-                    file.write(f"{number + 1},Product {number + 1},{self.source}/{number}.jpg\n")
-            accepted = api.submit(Submission(path, {}), lambda _count: None)
-        assert isinstance(accepted, Accepted), "only a dry run is answered otherwise"
+        accepted = submit_pictures(api, (f"{self.source}/{number}.jpg" for number in range(self.images)))
         assert accepted.images_total == self.images
         return accepted.request_id
 

@@ -7,23 +7,17 @@ has then settled. Time runs until a reader of the completion events has the even
 import argparse
 import json
 import random
-import shutil
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any, Final
 
-from bench.__main__ import quantile
 from bench.completions import Completions
+from bench.figures import quantile
 from bench.large_request import LargeRequest
 from bench.picture_source import picture_source
-from bench.stack import running
+from bench.stack import fresh_stack
 from bench.stages import SEEN, SUBMITTED, Moments, steps, written
-from deploy.embedded.home import Home
-from deploy.embedded.stack_control import Wanted
 from pixelmill.api_client import ApiClient
-from pixelmill.server_addresses import servers
 
 WARM_UP: Final = 5
 LONGEST_PAUSE_SECONDS: Final = 2.0
@@ -32,22 +26,12 @@ GIVE_UP_SECONDS: Final = 60.0
 
 def main() -> int:
     chosen = _arguments()
-    home = Home(Path(tempfile.mkdtemp(prefix="pixelmill-latency-")))
-    home.create()
-    try:
-        with (
-            picture_source() as source,
-            running(home, Wanted()) as settings,
-            ApiClient(servers({}, lambda: settings)) as api,
-            Completions(settings) as completions,
-        ):
-            singles = Singles(api, completions, source)
-            for _ in range(WARM_UP):
-                singles.one()
-            measured = dict(singles.one() for _ in range(chosen.requests))
-            events = written(settings)
-    finally:
-        shutil.rmtree(home.path)
+    with picture_source() as source, fresh_stack() as stack, Completions(stack.settings) as completions:
+        singles = Singles(stack.api, completions, source)
+        for _ in range(WARM_UP):
+            singles.one()
+        measured = dict(singles.one() for _ in range(chosen.requests))
+        events = written(stack.settings)
     print(json.dumps(report({request: {**events[request], **ours} for request, ours in measured.items()})), flush=True)
     return 0
 

@@ -8,26 +8,21 @@ import argparse
 import contextlib
 import json
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from bench.large_request import LargeRequest
 from bench.picture_source import picture_source
 from bench.process_memory import with_descendants
-from bench.stack import running
+from bench.stack import fresh_stack
 from deploy.embedded.home import Home
-from deploy.embedded.stack_control import Wanted
 from deploy.embedded.stack_state import read_state
 from pixelmill.api_client import ApiClient
 from pixelmill.api_refusals import Refused, ServerUnreachable
-from pixelmill.server_addresses import servers
 
 PARTS: Final = ("kafka", "s3", "postgres")
 SETTLE_SECONDS: Final = 10.0
@@ -39,18 +34,9 @@ WINDOW: Final = 16
 
 def main() -> int:
     chosen = _arguments()
-    home = Home(Path(tempfile.mkdtemp(prefix="pixelmill-outages-")))
-    home.create()
-    try:
-        with (
-            picture_source() as source,
-            running(home, Wanted()) as settings,
-            ApiClient(servers({}, lambda: settings)) as api,
-        ):
-            request_id = LargeRequest(chosen.images, CHUNK_IMAGES, WINDOW, source).submit(api)
-            return Outages(home, api, request_id).all(chosen.seconds)
-    finally:
-        shutil.rmtree(home.path)
+    with picture_source() as source, fresh_stack() as stack:
+        request_id = LargeRequest(chosen.images, CHUNK_IMAGES, WINDOW, source).submit(stack.api)
+        return Outages(stack.home, stack.api, request_id).all(chosen.seconds)
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,12 @@ process for each result, and the share of each aggregator.
 
 import argparse
 import json
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any, Final
 
 import httpx2
@@ -23,21 +20,17 @@ from confluent_kafka import Producer
 
 from bench.completions import Completions
 from bench.process_cpu import ProcessCpu
-from bench.stack import running
-from deploy.embedded.home import Home
+from bench.stack import FreshStack, fresh_stack
+from bench.submission import submit_pictures
 from deploy.embedded.services import Scale, ServiceProgram, pixelmill_services
 from deploy.embedded.stack_control import Wanted
 from deploy.embedded.stack_state import read_state
-from pixelmill.api_answers import Accepted
-from pixelmill.api_client import ApiClient, Submission
-from pixelmill.server_addresses import servers
 from shared.events import ImageProcessed, SourceFacts, StoredRendition
 from shared.ids import LOCAL_OWNER, RequestId
 from shared.kafka.cloudevents import Encoded, encode
 from shared.topics import IMAGES_PROCESSED
 
 SERVICES: Final = "bench.results:services_without_processors"
-HEADER: Final = "Serial Number,Product Name,Image URLs\n"
 RECORDED: Final = "pixelmill_results_recorded_total"
 STREAMS: Final = "aggregator-"
 LOOK_SECONDS: Final = 0.1
@@ -59,19 +52,13 @@ def main() -> int:
 
 
 def _measured(chosen: argparse.Namespace, aggregators: int) -> dict[str, Any]:
-    home = Home(Path(tempfile.mkdtemp(prefix="pixelmill-results-")))
-    home.create()
     wanted = Wanted(aggregators=aggregators, supervisor_options=("--services", SERVICES))
-    try:
-        with (
-            running(home, wanted, CHUNK_SIZE=str(chosen.chunk_size)) as settings,
-            ApiClient(servers({}, lambda: settings)) as api,
-            Completions(settings) as completions,
-        ):
-            run = Run(home, settings, api, completions, chosen.chunk_size)
-            return run.measured(chosen.results, chosen.request_images, rate=chosen.rate)
-    finally:
-        shutil.rmtree(home.path)
+    with (
+        fresh_stack(wanted, CHUNK_SIZE=str(chosen.chunk_size)) as stack,
+        Completions(stack.settings) as completions,
+    ):
+        run = Run(stack, completions, chosen.chunk_size)
+        return run.measured(chosen.results, chosen.request_images, rate=chosen.rate)
 
 
 @dataclass(frozen=True)
@@ -123,9 +110,7 @@ class Request:
 class Run:
     """Results on one stack."""
 
-    home: Home
-    settings: Mapping[str, str]
-    api: ApiClient
+    stack: FreshStack
     completions: Completions
     chunk_size: int
 
@@ -134,7 +119,7 @@ class Run:
         requests = self._accepted(results, request_images)
         records = list(_in_turns([list(request.results()) for request in requests]))
         time.sleep(SETTLING_SECONDS)
-        before, cpu = self._recorded(), ProcessCpu(self.home)
+        before, cpu = self._recorded(), ProcessCpu(self.stack.home)
         cpu.look()
         started = time.monotonic()
         self._write(records, rate)
@@ -160,21 +145,16 @@ class Run:
 
     def _accepted(self, images: int, request_images: int) -> list[Request]:
         sizes = [min(request_images, images - first) for first in range(0, images, request_images)]
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "pictures.csv"
-            requests = []
-            for size in sizes:
-                rows = (f"{row},Product {row},https://pictures.example/{row}.jpg\n" for row in range(1, size + 1))
-                path.write_text(HEADER + "".join(rows), "utf-8")
-                accepted = self.api.submit(Submission(path, {}), lambda _count: None)
-                assert isinstance(accepted, Accepted), "only a dry run is answered otherwise"
-                requests.append(Request(accepted.request_id, size, self.chunk_size))
-        return requests
+        return [Request(self._submit(size), size, self.chunk_size) for size in sizes]
+
+    def _submit(self, images: int) -> str:
+        urls = (f"https://pictures.example/{number}.jpg" for number in range(images))
+        return submit_pictures(self.stack.api, urls).request_id
 
     def _write(self, records: Sequence[Encoded], rate: float | None) -> None:
         producer = Producer(
             {
-                "bootstrap.servers": self.settings["KAFKA_BOOTSTRAP_SERVERS"],
+                "bootstrap.servers": self.stack.settings["KAFKA_BOOTSTRAP_SERVERS"],
                 # As the processors choose partitions: all results of a chunk are in one.
                 "partitioner": "murmur2_random",
                 "compression.type": "lz4",
@@ -182,7 +162,7 @@ class Run:
                 "linger.ms": 5,
             }
         )
-        topic = self.settings.get("KAFKA_TOPIC_PREFIX", "") + IMAGES_PROCESSED.name
+        topic = self.stack.settings.get("KAFKA_TOPIC_PREFIX", "") + IMAGES_PROCESSED.name
         started = time.monotonic()
         for number, record in enumerate(records):
             if rate is not None:
@@ -200,11 +180,13 @@ class Run:
 
     def _recorded(self) -> dict[str, float]:
         """How many results each stream has recorded, a replay counted again."""
-        ports = {each.name: each.port for each in read_state(self.home).processes if each.name.startswith(STREAMS)}
+        ports = {
+            each.name: each.port for each in read_state(self.stack.home).processes if each.name.startswith(STREAMS)
+        }
         return {name: self._metric(port) for name, port in ports.items()}
 
     def _metric(self, port: int | None) -> float:
-        key = self.settings["OPERATOR_KEY"]
+        key = self.stack.settings["OPERATOR_KEY"]
         answer = httpx2.get(f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {key}"})
         lines = [line for line in answer.raise_for_status().text.splitlines() if line.startswith(RECORDED)]
         return sum(float(line.rpartition(" ")[2]) for line in lines)

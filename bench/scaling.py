@@ -6,13 +6,10 @@ pictures in a second, whatever the others do. Everything else is real. One stack
 
 import argparse
 import json
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from bench.completions import Completions
@@ -20,11 +17,10 @@ from bench.large import SERVICES
 from bench.large_request import LargeRequest
 from bench.picture_source import picture_source
 from bench.roles import RoleCosts
-from bench.stack import running
+from bench.stack import fresh_stack
 from deploy.embedded.home import Home
 from deploy.embedded.stack_control import Wanted, living_supervisor, rescale, wait_until_up
 from pixelmill.api_client import ApiClient
-from pixelmill.server_addresses import servers
 
 SLEEP_MS: Final = 200
 SLOTS: Final = 8
@@ -37,19 +33,13 @@ LONGEST_SECONDS: Final = 600.0
 
 def main() -> int:
     chosen = _arguments()
-    home = Home(Path(tempfile.mkdtemp(prefix="pixelmill-scaling-")))
-    home.create()
-    try:
-        with (
-            picture_source() as source,
-            running(home, stack_of(min(chosen.processors)), **SETTINGS) as settings,
-            ApiClient(servers({}, lambda: settings)) as api,
-            Completions(settings) as completions,
-        ):
-            growing = Growing(home, api, completions, source)
-            measured = {count: growing.with_processors(count, chosen.images) for count in sorted(chosen.processors)}
-    finally:
-        shutil.rmtree(home.path)
+    with (
+        picture_source() as source,
+        fresh_stack(stack_of(min(chosen.processors)), **SETTINGS) as stack,
+        Completions(stack.settings) as completions,
+    ):
+        growing = Growing(stack.home, stack.api, completions, source)
+        measured = {count: growing.with_processors(count, chosen.images) for count in sorted(chosen.processors)}
     print(json.dumps(report(measured)), flush=True)
     return 0
 

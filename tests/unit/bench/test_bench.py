@@ -6,8 +6,9 @@ import httpx2
 import pytest
 from PIL import Image
 
-from bench.__main__ import quantile, requests_of
+from bench.__main__ import requests_of
 from bench.compare import medians, ratios
+from bench.figures import quantile
 from bench.folder_source import folder_source
 from bench.pictures import Pictures
 
