@@ -5,11 +5,13 @@ Our own keeps the files in memory: `python -m bench.folder_source FOLDER`.
 
 import asyncio
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -28,6 +30,7 @@ http {{
     server {{ listen {host}:{port}; root "{pictures}"; }}
 }}
 """
+START_SECONDS: Final = 10
 MISSING: Final = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -54,9 +57,19 @@ def _nginx(pictures: Path) -> Iterator[Source]:
         configuration.write_text(NGINX.format(folder=name, host=LOOPBACK, port=port, pictures=pictures), "utf-8")
         with subprocess.Popen(["nginx", "-p", name, "-c", str(configuration)]) as process:
             try:
+                _wait_until_listening(process, port)
                 yield Source(f"http://{LOOPBACK}:{port}", process.pid)
             finally:
                 process.terminate()
+
+
+def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        with suppress(ConnectionRefusedError), socket.create_connection((LOOPBACK, port)):
+            return
+        time.sleep(0.01)
+    raise RuntimeError(f"nginx does not listen on {LOOPBACK}:{port}; what it printed says why.")
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """What `make bench` counts."""
 
+import os
+import shutil
 from pathlib import Path
 
 import httpx2
@@ -58,3 +60,24 @@ def test_a_source_serves_the_files_of_its_folder_whatever_the_query(folder: Path
             assert answer.content == (folder / "small.jpg").read_bytes()
             assert answer.headers["content-type"] == "image/jpeg"
         assert client.get(f"{source.address}/none.jpg").status_code == 404
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="There is no nginx")
+def test_a_source_is_given_out_when_it_listens_however_long_that_takes(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = tmp_path_factory.mktemp("bin") / "nginx"
+    slow.write_text(f'#!/bin/sh\nsleep 0.5\nexec {shutil.which("nginx")} "$@"\n', "utf-8")
+    slow.chmod(0o700)
+    monkeypatch.setenv("PATH", str(slow.parent), prepend=os.pathsep)
+    with folder_source(folder) as source, httpx2.Client(trust_env=False) as client:
+        assert client.get(f"{source.address}/small.jpg").status_code == 200
+
+
+def test_a_source_that_cannot_start_is_an_error(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "nginx"
+    broken.write_text("#!/bin/sh\nexit 1\n", "utf-8")
+    broken.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(RuntimeError, match="does not listen"), folder_source(folder):
+        pass
