@@ -38,8 +38,13 @@ def encoded(image: Image.Image, file_format: str, **options: Any) -> bytes:
 
 def photo(size: tuple[int, int] = (160, 120)) -> Image.Image:
     """Soft noise in colours: compresses like a photograph."""
-    noise = random.Random(7).randbytes(size[0] * size[1] * 3)
-    return Image.frombytes("RGB", size, noise).filter(ImageFilter.GaussianBlur(0.7))
+    levels = random.Random(7).randbytes(size[0] * size[1] * 3)
+    return Image.frombytes("RGB", size, levels).filter(ImageFilter.GaussianBlur(0.7))
+
+
+def noise(size: tuple[int, int] = (192, 192)) -> Image.Image:
+    """Hard noise in colours, which half the resolution of colour harms most."""
+    return Image.frombytes("RGB", size, random.Random(3).randbytes(size[0] * size[1] * 3))
 
 
 def corners(size: tuple[int, int] = (64, 32)) -> Image.Image:
@@ -81,6 +86,11 @@ def refusal(data: bytes, file_format: OutputFormat = "keep", *, max_pixels: int 
     answer, _ = run(data, [{"format": file_format, "quality": 50}], max_pixels=max_pixels)
     assert isinstance(answer, Refused), answer
     return answer.code
+
+
+def same_pixels(first: bytes, second: bytes) -> bool:
+    one, two = (Image.open(io.BytesIO(data)).convert("RGBA") for data in (first, second))
+    return one.tobytes() == two.tobytes()
 
 
 def near(pixel: Any, expected: Sequence[int], tolerance: int = 2) -> bool:
