@@ -18,6 +18,7 @@ from services.processor.adopting_records import AdoptingRecords
 from services.processor.another_try import AnotherTry
 from services.processor.careful import Careful
 from services.processor.closed_memory import close_memory
+from services.processor.codec.heap import keep_heap
 from services.processor.codec.pool import CodecPool, PoolLimits
 from services.processor.codec.process import CodecProcess
 from services.processor.company import Company
@@ -46,6 +47,9 @@ SOURCE = f"pixelmill/{NAME}"
 STORING_SECONDS = 0.1
 # Those that a bug in telling a result ends have no place any more, and each place may have its slot.
 SLOTS_OF_TELLING = 4
+# Of a download, which comes and goes a hundred times a second.
+LARGEST_PIECE = 4 * 1024 * 1024
+MOST_UNUSED = 16 * 1024 * 1024
 
 S = TypeVar("S", bound=ProcessorSettings)
 
@@ -76,6 +80,7 @@ async def codec_processes(settings: ProcessorSettings) -> AsyncIterator[OpenedCo
 async def run(settings: ProcessorSettings, _roles: frozenset[str], stop: asyncio.Event) -> None:
     """Consume image requests, compress the pictures and answer HTTP until stopped."""
     close_memory()
+    keep_heap(largest_buffer=LARGEST_PIECE, most_unused=MOST_UNUSED)
     await run_with(codec_processes, settings, stop)
 
 
