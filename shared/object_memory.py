@@ -71,8 +71,9 @@ class MemoryObjects:
     def presigned_get(self, bucket: str, key: str, *, valid_for: timedelta) -> str:
         return f"memory://{bucket}/{key}?expires={int(valid_for.total_seconds())}"
 
-    async def create_bucket(self, bucket: str) -> None:  # noqa: ARG002 - the twin has every bucket
+    async def create_bucket(self, bucket: str) -> bool:  # noqa: ARG002 - the twin has every bucket
         self._answer()
+        return False
 
     async def probe(self, bucket: str) -> None:  # noqa: ARG002 - the twin has every bucket
         self._answer()

@@ -139,14 +139,16 @@ class ObjectStore:
         """A URL on the public endpoint that reads one object for a while; made without asking the server."""
         return self._public.presigned_get_object(bucket, key, expires=valid_for)
 
-    async def create_bucket(self, bucket: str) -> None:
-        """Create a bucket unless it exists."""
+    async def create_bucket(self, bucket: str) -> bool:
+        """Create a bucket; False when it exists already."""
 
-        def create() -> None:
-            if not self._client.bucket_exists(bucket):
-                self._client.make_bucket(bucket)
+        def create() -> bool:
+            if self._client.bucket_exists(bucket):
+                return False
+            self._client.make_bucket(bucket)
+            return True
 
-        await self._run(create)
+        return await self._run(create)
 
     async def probe(self, bucket: str) -> None:
         """Raise `DependencyAway` unless the server answers and has the bucket."""
