@@ -35,7 +35,7 @@ from shared.kafka.consumer import Consumer, Handling
 from shared.kafka.gathering import Gathering
 from shared.kafka.producer import EventProducer
 from shared.kafka.retry_tiers import RetryTiers
-from shared.kafka.source import KafkaRecords, kafka_records
+from shared.kafka.source import KafkaRecords, RecordSource, kafka_records
 from shared.object_store import open_object_store
 from shared.process import http_role, run_roles
 from shared.safe_http import SafeClient
@@ -103,18 +103,27 @@ async def run_with(open_codec: OpenCodec[S], settings: S, stop: asyncio.Event) -
         images, sources = S3Images(store, settings.s3_bucket_images), _sources(client, wakefulness, settings)
         tiers = RetryTiers(IMAGES_RETRY, IMAGES_DLT, producer, source=SOURCE, now=_now)
         later = AnotherTry(tiers, producer, patience=timedelta(seconds=settings.source_patience_seconds), now=_now)
-        handled = partial(OnImageRequested, later_tries=later, wakefulness=wakefulness, storing=_storing(settings))
-        handler = handled(sources, codec, images, producer)
-        consumer = Consumer(
-            AdoptingRecords(_records(connection), ledger.adopt),
-            handlers={ImageRequested: Careful(handler, ledger, later, Company(producer.gathering.idle))},
-            dead_letters=producer,
-            retries=tiers,
-            gathering=producer.gathering,
-            handling=Handling(in_flight=settings.images_in_flight, span=settings.images_span),
+        handler = OnImageRequested(
+            sources, codec, images, producer, later_tries=later, wakefulness=wakefulness, storing=_storing(settings)
         )
+        careful = Careful(handler, ledger, later, Company(producer.gathering.idle))
+        records = AdoptingRecords(_records(connection), ledger.adopt)
+        consumer = _consumer(records, careful, producer, tiers, settings)
         app = _app({"kafka": producer.probe, "s3": images.probe, "codec": codec.probe}, settings)
         await run_roles(stop, consumer.run, http_role(app, settings))
+
+
+def _consumer(
+    records: RecordSource, handler: Careful, producer: EventProducer, tiers: RetryTiers, settings: ProcessorSettings
+) -> Consumer:
+    return Consumer(
+        records,
+        handlers={ImageRequested: handler},
+        dead_letters=producer,
+        retries=tiers,
+        gathering=producer.gathering,
+        handling=Handling(in_flight=settings.images_in_flight, span=settings.images_span),
+    )
 
 
 def places_that_wait(images_in_flight: int, *, codec_processes: int) -> int:
