@@ -2,14 +2,10 @@
 
 import ssl
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from shared.settings import KafkaSettings
 from shared.topics import Partitioning, Topic
-
-# What an idle consumer costs the broker is its fetches in vain. A fetch ends with the first record of any of its
-# partitions; only a partition that was full when the fetch was sent waits for the next one.
-FETCH_MAX_WAIT_MS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,6 @@ class KafkaConnection:
             "isolation_level": "read_committed",
             "session_timeout_ms": self.settings.kafka_session_timeout_seconds * 1000,
             "heartbeat_interval_ms": 3000,
-            "fetch_max_wait_ms": FETCH_MAX_WAIT_MS,
         }
 
     def client_options(self) -> dict[str, Any]:

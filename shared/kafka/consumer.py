@@ -27,7 +27,7 @@ __all__ = ["Consumer", "DeadLetters", "Handling", "Handlers"]
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.25
 # While partitions are paused the work in hand makes room soon, and a resume does not wake a waiting poll.
 BUSY_POLL_SECONDS = 0.02
 
@@ -105,7 +105,10 @@ class Consumer:
         # Before the poll: a batch from beyond a record that is read again must never be taken.
         await self._rewind_stale()
         generation = self._generation
-        batch = await self._source.poll(timeout_seconds=self._patience(), max_records=self._handling.prefetch)
+        now = self._now()
+        is_busy = any(lane.is_paused and lane.is_due(now) for lane in self._lanes.values())
+        timeout = BUSY_POLL_SECONDS if is_busy else POLL_SECONDS
+        batch = await self._source.poll(timeout_seconds=timeout, max_records=self._handling.prefetch)
         if not self._is_assigned or generation != self._generation:
             # The batch belongs to the assignment before: what is ours now is read again from its committed offset.
             self._to_rewind |= batch.keys()
@@ -114,16 +117,6 @@ class Consumer:
         self._start_ready()
         self._balance_flow()
         await self._commit_sometimes()
-
-    def _patience(self) -> float:
-        """How long to wait for new records: until a waiting one is due, and not long when a place may soon be free."""
-        now, patience = self._now(), POLL_SECONDS
-        for lane in self._lanes.values():
-            if (due_in := lane.due_in(now)) > 0:
-                patience = min(patience, due_in)
-            elif lane.is_paused:
-                patience = min(patience, BUSY_POLL_SECONDS)
-        return patience
 
     async def _rewind_stale(self) -> None:
         for partition in self._to_rewind & self._lanes.keys() if self._is_assigned else ():

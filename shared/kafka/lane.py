@@ -1,6 +1,5 @@
 """One assigned partition: what waits, what runs, and how far it may be committed."""
 
-import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -48,19 +47,16 @@ class Lane:
             self._watermark.received(record.offset)
             self._waiting.append(record)
 
-    def due_in(self, now: float) -> float:
-        """Seconds from `now` (Unix time) until the first waiting record may run: a retry tier holds each for its delay.
-
-        Infinite when none waits, at most 0 when one may run.
-        """
-        if not self._waiting:
-            return math.inf
-        # Elsewhere the timestamp is whatever the writer's clock said: nothing may wait for that.
-        return self._waiting[0].timestamp_ms / 1000 + self._delay_seconds - now if self._delay_seconds else 0.0
+    def is_due(self, now: float) -> bool:
+        """Whether the first waiting record may run at `now` (Unix seconds): a retry tier holds each for its delay."""
+        if not self._delay_seconds:
+            # Elsewhere the timestamp is whatever the writer's clock said: nothing may wait for that.
+            return bool(self._waiting)
+        return bool(self._waiting) and self._waiting[0].timestamp_ms / 1000 + self._delay_seconds <= now
 
     def start_next(self, now: float) -> Record | None:
         """Take out the next record that may run now, if there is one."""
-        if self.due_in(now) > 0:
+        if not self.is_due(now):
             return None
         blocked = set(self._running_keys)
         for place, record in enumerate(self._waiting):

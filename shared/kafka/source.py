@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -94,7 +93,7 @@ class KafkaRecords:
 
     async def poll(self, *, timeout_seconds: float, max_records: int) -> Mapping[TopicPartition, Sequence[Record]]:
         # The timeout is the client's own: a cancelled getmany would switch its poll interval check off for good.
-        batch = await self._started.getmany(timeout_ms=math.ceil(timeout_seconds * 1000), max_records=max_records)
+        batch = await self._started.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
         return {TopicPartition(*partition): [record_of(item) for item in items] for partition, items in batch.items()}
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:

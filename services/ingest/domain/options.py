@@ -24,7 +24,9 @@ class SubmitOptions(BaseModel):
 
     callback_url: str | None = Field(default=None, description="Webhook to call at the end")
     recipe: str = Field(default="default", description="Which renditions are made, by the name of the recipe")
-    quality: int | None = Field(default=None, ge=1, le=95, description="Encoder quality; without it the recipe's")
+    quality: int | None = Field(
+        default=None, ge=1, le=95, description="Quality on the scale of JPEG encoders; without it the recipe's"
+    )
     format: OutputFormat | None = Field(default=None, description="Format of the pictures; without it the recipe's")
     priority: Literal["normal", "low"] = Field(default="normal", description="Low goes behind everything else")
     on_invalid: Literal["reject", "keep"] = Field(

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from io import BufferedRandom
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from PIL import Image
 
 from services.processor.codec.decode import Decoded, decode
-from services.processor.codec.encode import write
+from services.processor.codec.encode import Manner, write
 from services.processor.codec.fidelity import TRUE_COLOUR_QUALITY
 from services.processor.codec.fit import fitted
 from services.processor.codec.job import (
@@ -63,26 +64,44 @@ def _make(
     with opened(order.output) as out:
         shown = _in_few_colours(decoded, image, order.quality) if target == "png" else image
         is_lossless = target == "png" and shown is image
-        encode = partial(_encode, shown, out, target=target, quality=order.quality, may_pack=may_repack)
         if may_keep and is_lossless and is_stored_as(_head(source), image.mode):
             # The same pixels in another packing; nothing else could come of an encoder.
             note = _keep_original(source, out, facts)
         if note is None:
-            encode(has_floor=_has_floor(order))
-            is_larger = _length(out) >= facts.bytes and target == decoded.format
-            if is_larger and may_keep:
-                note = _keep_original(source, out, facts)
-            if is_larger and note is None and target == "jpeg":
-                # No larger than the source comes before the floor.
-                encode(has_floor=False)
+            manner = Manner(has_floor=_has_floor(order), may_pack=may_repack)
+            encode = partial(_encode, shown, out, target=target, quality=order.quality)
+            encode(manner)
+            if _length(out) >= facts.bytes and target == decoded.format:
+                note = _made_smaller(source, out, facts, encode=encode, manner=manner, may_keep=may_keep)
         size = _length(out)
         sha256 = _sha256(out)
     made = Made(format=target, width=image.width, height=image.height, bytes=size, sha256=sha256)
     return made, "not_smaller" if size >= facts.bytes else note
 
 
+def _made_smaller(
+    source: BufferedRandom,
+    out: BufferedRandom,
+    facts: SourcePicture,
+    *,
+    encode: Callable[[Manner], None],
+    manner: Manner,
+    may_keep: bool,
+) -> Note | None:
+    """No larger than a source of the same format comes before time, and before the floor."""
+    is_jpeg = facts.format == "jpeg"
+    if is_jpeg:
+        encode(replace(manner, is_thorough=True))
+    if _length(out) < facts.bytes:
+        return None
+    note = _keep_original(source, out, facts) if may_keep else None
+    if is_jpeg and note is None:
+        encode(replace(manner, is_thorough=True, has_floor=False))
+    return note
+
+
 def _has_floor(order: Order) -> bool:
-    """Who names a format gets the quality of its encoder; true colours are for everybody who asks for them."""
+    """Who names a format gets what its encoder makes of the quality; true colours are for all who ask for them."""
     return order.format == "keep" or order.quality >= TRUE_COLOUR_QUALITY
 
 
@@ -94,13 +113,11 @@ def _in_few_colours(decoded: Decoded, image: Image.Image, quality: int) -> Image
         return as_palette(image, quality=quality) or image
 
 
-def _encode(
-    image: Image.Image, out: BufferedRandom, *, target: Format, quality: int, has_floor: bool, may_pack: bool
-) -> None:
+def _encode(image: Image.Image, out: BufferedRandom, manner: Manner, *, target: Format, quality: int) -> None:
     out.seek(0)
     out.truncate()
     with as_memory_error():
-        write(image, out, target=target, quality=quality, has_floor=has_floor, may_pack=may_pack)
+        write(image, out, target=target, quality=quality, manner=manner)
 
 
 def _keep_original(source: BufferedRandom, out: BufferedRandom, facts: SourcePicture) -> Note | None:

@@ -1,5 +1,6 @@
 """From pixels to bytes, written to a real file descriptor, which is faster than a buffer in Python."""
 
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from PIL import Image
@@ -20,11 +21,24 @@ def write_webp(image: Image.Image, out: BinaryIO, *, quality: int) -> None:
     image.save(out, "WEBP", quality=quality, method=_WEBP_METHOD)
 
 
-def write(image: Image.Image, out: BinaryIO, *, target: Format, quality: int, has_floor: bool, may_pack: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a format is to be written, where there is a choice.
+
+    `has_floor`: no JPEG looks worse than a quality may look. `is_thorough`: the fewest bytes of a JPEG, whatever the
+    time. `may_pack`: PNGs are packed.
+    """
+
+    has_floor: bool
+    may_pack: bool
+    is_thorough: bool = False
+
+
+def write(image: Image.Image, out: BinaryIO, *, target: Format, quality: int, manner: Manner) -> None:
     """Encode in one of the three formats that leave the house; a PNG has the colours that it comes with."""
     if target == "jpeg":
-        write_jpeg(image, out, quality=quality, has_floor=has_floor)
+        write_jpeg(image, out, quality=quality, has_floor=manner.has_floor, is_thorough=manner.is_thorough)
     elif target == "webp":
         write_webp(image, out, quality=quality)
     else:
-        write_png(image, out, may_pack=may_pack)
+        write_png(image, out, may_pack=manner.may_pack)

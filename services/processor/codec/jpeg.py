@@ -26,49 +26,59 @@ _CLEARLY_LESS: Final = 0.9
 # Codes of its own cost a picture as much time as all the rest of its encoding. Where blocks are full, those of Annex K
 # of ITU T.81 are nearly as good; where blocks are nearly empty, they take twice the bytes.
 _CLEARLY_FEWER: Final = 0.9
-_STRIPS: Final = 4
-_STRIP_WIDTH: Final = 512
+_SMALL_PIXELS: Final = 512 * 512
+_PIECES: Final = 16
+_PIECE_WIDTH: Final = 128
+# Neighbouring pieces are this many columns apart; the number has no factor in common with that of the pieces.
+_COLUMNS_ON: Final = 5
 _START_OF_SCAN: Final = b"\xff\xda"
 
 _Options = dict[str, Any]
 """What Pillow calls the tables and the resolution of colour."""
 
 
-def write_jpeg(image: Image.Image, out: BinaryIO, *, quality: int, has_floor: bool) -> None:
+def write_jpeg(image: Image.Image, out: BinaryIO, *, quality: int, has_floor: bool, is_thorough: bool) -> None:
     """Alpha is laid on white. Colour has half the resolution.
 
-    A picture with a floor that this would harm visibly gets what harms it less; see `fidelity`.
+    A picture with a floor that this would harm visibly gets what harms it less; see `fidelity`. `is_thorough` asks for
+    the fewest bytes.
     """
     ground = on_white(image)
     options = _faithful(ground, quality) if has_floor else _usual(quality, _HALF_COLOUR)
-    optimises = _needs_codes_of_its_own(ground, options)
     try:
-        ground.save(out, "JPEG", optimize=optimises, **options)
+        ground.save(out, "JPEG", optimize=is_thorough or _needs_codes_of_its_own(ground, options), **options)
     except OSError:
-        # Pillow reserves a byte for each pixel, and optimising cannot stop to ask for more: noise may take three.
+        # Pillow reserves two bytes for each pixel, and optimising cannot stop to ask for more: noise may take three.
         out.seek(0)
         out.truncate()
         ground.save(out, "JPEG", **options)
 
 
 def _needs_codes_of_its_own(image: Image.Image, options: _Options) -> bool:
-    """Whether the usual Huffman codes would take clearly more bytes, judged by strips from all over the picture."""
-    strips = _strips(image)
-    usual, own = (_scan_bytes(_as_jpeg(strips, options | {"optimize": is_own})) for is_own in (False, True))
+    """Whether the usual Huffman codes would take clearly more bytes, judged by pieces from all over the picture."""
+    if image.width * image.height <= _SMALL_PIXELS:
+        # The tables themselves count here, and time does not.
+        return True
+    pieces = _pieces(image)
+    try:
+        usual, own = (_scan_bytes(_as_jpeg(pieces, options | {"optimize": is_own})) for is_own in (False, True))
+    except OSError:
+        return False
     return own < _CLEARLY_FEWER * usual
 
 
-def _strips(image: Image.Image) -> Image.Image:
-    """Pieces of rows of blocks on the way from one corner to the other, one below the other."""
-    width = min(image.width, _STRIP_WIDTH)
-    strips = Image.new(image.mode, (width, TILE * _STRIPS))
-    for strip in range(_STRIPS):
+def _pieces(image: Image.Image) -> Image.Image:
+    """Pieces of rows of blocks, one below the other: each from a row and a column of its own, all over the picture."""
+    width = min(image.width, _PIECE_WIDTH)
+    pieces = Image.new(image.mode, (width, TILE * _PIECES))
+    for row in range(_PIECES):
+        column = row * _COLUMNS_ON % _PIECES
         left, top = (
-            TILE * (strip * max(0, length - taken) // (TILE * (_STRIPS - 1)))
-            for length, taken in ((image.width, width), (image.height, TILE))
+            TILE * (place * max(0, length - taken) // (TILE * (_PIECES - 1)))
+            for place, length, taken in ((column, image.width, width), (row, image.height, TILE))
         )
-        strips.paste(image.crop((left, top, left + width, top + TILE)), (0, TILE * strip))
-    return strips
+        pieces.paste(image.crop((left, top, left + width, top + TILE)), (0, TILE * row))
+    return pieces
 
 
 def _scan_bytes(file: io.BytesIO) -> int:

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
 from services.processor.codec.fidelity import floor_db
@@ -63,14 +63,40 @@ def test_an_ordinary_picture_gets_the_quality_that_was_asked_for_and_nothing_els
     assert compressed(source, wanted, quality=50).data == expected
 
 
-@pytest.mark.parametrize(("blur", "optimize"), [(1, False), (20, True)])
-def test_a_picture_has_huffman_codes_of_its_own_where_they_save_a_tenth(blur: int, optimize: bool) -> None:
-    picture = photo((640, 480)).filter(ImageFilter.GaussianBlur(blur))
+def on_white(object_side: int) -> Image.Image:
+    """A product in the middle of a white square."""
+    ground = Image.new("RGB", (1000, 1000), "white")
+    place = (1000 - object_side) // 2
+    ground.paste(photo((object_side, object_side)), (place, place))
+    return ground
+
+
+@pytest.mark.parametrize(
+    ("picture", "has_its_own"),
+    [
+        pytest.param(photo((640, 480)).filter(ImageFilter.GaussianBlur(1)), False, id="full of detail"),
+        pytest.param(photo((640, 480)).filter(ImageFilter.GaussianBlur(20)), True, id="smooth"),
+        pytest.param(on_white(300), True, id="a small product on white"),
+        pytest.param(on_white(400), True, id="a product on white"),
+        pytest.param(on_white(900), False, id="a product that fills its picture"),
+        pytest.param(photo((200, 200)), True, id="small"),
+    ],
+)
+def test_a_picture_has_huffman_codes_of_its_own_where_they_pay(picture: Image.Image, has_its_own: bool) -> None:
     own, usual = (
         encoded(picture, "JPEG", qtables=tables(50), subsampling=2, optimize=is_own) for is_own in (True, False)
     )
-    assert (len(own) < 0.9 * len(usual)) == optimize
-    assert compressed(encoded(picture, "PNG"), "jpeg", quality=50).data == (own if optimize else usual)
+    assert compressed(encoded(picture, "PNG"), "jpeg", quality=50).data == (own if has_its_own else usual)
+
+
+@pytest.mark.parametrize("source_quality", [83, 84, 85, 86])
+def test_codes_of_its_own_come_before_the_floor_is_given_up(source_quality: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    source = encoded(noise((600, 600)), "JPEG", quality=source_quality, exif=exif)
+    result = compressed(source, quality=50)
+    assert len(result.data) < len(source)
+    assert psnr(ImageOps.exif_transpose(Image.open(io.BytesIO(source))), result.image) >= floor_db(50)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 700), (700, 3), (17, 31)])
@@ -89,6 +115,6 @@ def test_no_larger_than_the_source_comes_before_a_better_quality() -> None:
 
 @pytest.mark.parametrize("quality", [90, 95])
 @pytest.mark.parametrize("wanted", ["keep", "jpeg"])
-def test_noise_finds_room_for_its_many_bytes(wanted: str, quality: int) -> None:
-    result = compressed(as_jpeg(noise((129, 257))), wanted, quality=quality)  # type: ignore[arg-type]  # parametrized
-    assert result.image.size == (129, 257)
+@pytest.mark.parametrize("size", [(129, 257), (600, 600)])
+def test_noise_finds_room_for_its_many_bytes(wanted: OutputFormat, quality: int, size: tuple[int, int]) -> None:
+    assert compressed(as_jpeg(noise(size)), wanted, quality=quality).image.size == size
