@@ -52,17 +52,18 @@ async def create_buckets() -> list[str]:
     store = open_object_store(settings)
     try:
         for bucket in (settings.s3_bucket_requests, settings.s3_bucket_images):
-            if await store.create_bucket(bucket):
-                await _write_and_delete(store, bucket)
+            await prepare_bucket(store, bucket)
     finally:
         await store.close()
     return []
 
 
-async def _write_and_delete(store: ObjectStore, bucket: str) -> None:
-    # With a bucket's first object SeaweedFS makes volumes, which takes a fifth of a second: no CSV waits for that.
-    await store.put(bucket, FIRST_OBJECT, b"first", content_type="text/plain")
-    await store.delete_all(bucket, FIRST_OBJECT)
+async def prepare_bucket(store: ObjectStore, bucket: str) -> None:
+    """Create a bucket if it is missing, and let its server make room for objects."""
+    if await store.create_bucket(bucket):
+        # With a bucket's first object SeaweedFS makes volumes, which takes a fifth of a second: no CSV waits for that.
+        await store.put(bucket, FIRST_OBJECT, b"first", content_type="text/plain")
+        await store.delete_all(bucket, FIRST_OBJECT)
 
 
 STEPS: Mapping[str, Step] = {"postgres": create_tables, "kafka": create_missing_topics, "s3": create_buckets}

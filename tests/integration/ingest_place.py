@@ -14,6 +14,7 @@ import httpx2
 from aiokafka import AIOKafkaConsumer
 
 from deploy.migrate import migrate
+from deploy.prepare import prepare_bucket
 from services.ingest.settings import IngestSettings
 from shared.events import Event
 from shared.kafka.admin import create_topics
@@ -154,8 +155,8 @@ async def place_on(stack: StackForTests) -> AsyncIterator[Place]:
     settings = IngestSettings.model_validate({name.lower(): value for name, value in environment.items()})
     await migrate(settings.database_url.get_secret_value())
     store = open_object_store(settings)
-    await store.create_bucket(BUCKET)
-    await store.create_bucket(IMAGES_BUCKET)
+    await prepare_bucket(store, BUCKET)
+    await prepare_bucket(store, IMAGES_BUCKET)
     connection = KafkaConnection(settings)
     await create_topics(connection, partitioned("embedded"))
     place = Place(environment, connection, store, Database(settings), EventProducer(connection, "pixelmill/test"))
