@@ -27,10 +27,10 @@ _CLEARLY_LESS: Final = 0.9
 # of ITU T.81 are nearly as good; where blocks are nearly empty, they take twice the bytes.
 _CLEARLY_FEWER: Final = 0.9
 _SMALL_PIXELS: Final = 512 * 512
-_PIECES: Final = 16
+_PIECES: Final = 8
 _PIECE_WIDTH: Final = 128
 # Neighbouring pieces are this many columns apart; the number has no factor in common with that of the pieces.
-_COLUMNS_ON: Final = 5
+_COLUMNS_ON: Final = 3
 _START_OF_SCAN: Final = b"\xff\xda"
 
 _Options = dict[str, Any]

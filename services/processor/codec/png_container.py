@@ -10,10 +10,10 @@ _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 # Length and name before the body, a checksum behind it.
 _AROUND_BODY: Final = 12
 _HEADER: Final = struct.Struct(">IIBBBBB")
-_HEADER_NAME: Final = b"IHDR"
+HEADER_NAME: Final = b"IHDR"
 _PALETTE_NAME: Final = b"PLTE"
 _TRANSPARENCY_NAME: Final = b"tRNS"
-_DATA_NAME: Final = b"IDAT"
+DATA_NAME: Final = b"IDAT"
 _END_NAME: Final = b"IEND"
 _INDEXED: Final = 3
 _CHANNELS: Final[Mapping[int, int]] = {0: 1, 2: 3, _INDEXED: 1, 4: 2, 6: 4}
@@ -23,20 +23,27 @@ _INFLATED_AT_ONCE: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
+class Header:
+    """What the first chunk says. `row_bytes`: of a row that is unpacked, with the byte that names its filter."""
+
     body: bytes
     height: int
     row_bytes: int
     colour_type: int
 
+    @property
+    def pixel_bytes(self) -> int:
+        """Of all rows, unpacked."""
+        return self.height * self.row_bytes
+
     @classmethod
-    def read(cls, body: bytes) -> "_Header":
+    def read(cls, body: bytes) -> "Header":
+        """Raises `ValueError` for what is no header, and for interlaced pictures."""
         if len(body) != _HEADER.size:
             raise ValueError("the PNG file has no header")
         width, height, depth, colour_type, _, _, interlacing = _HEADER.unpack(body)
         if interlacing or colour_type not in _CHANNELS:
-            raise ValueError("this kind of PNG is not repacked")
-        # One byte of each row names its filter.
+            raise ValueError("the PNG file is interlaced, or of a kind that does not exist")
         row_bytes = 1 + (width * depth * _CHANNELS[colour_type] + 7) // 8
         return cls(body, height, row_bytes, colour_type)
 
@@ -47,26 +54,31 @@ def without_metadata(source: bytes) -> bytes:
     Raises `ValueError` for a PNG with anything else in these chunks, and for kinds of PNG that are seldom.
     """
     chunks = list(_chunks(source))
-    header = _Header.read(_only(chunks, _HEADER_NAME) or b"")
-    data = [body for name, body in chunks if name == _DATA_NAME]
-    if not _are_pixels(data, header.height * header.row_bytes):
+    header = Header.read(_only(chunks, HEADER_NAME) or b"")
+    data = [body for name, body in chunks if name == DATA_NAME]
+    if not _are_pixels(data, header.pixel_bytes):
         raise ValueError("the PNG file hides something behind its pixels")
-    picture = [(_HEADER_NAME, header.body), *_colours(chunks, header), *((_DATA_NAME, body) for body in data)]
+    picture = [(HEADER_NAME, header.body), *_colours(chunks, header), *((DATA_NAME, body) for body in data)]
     return _SIGNATURE + b"".join(_packed(name, body) for name, body in [*picture, (_END_NAME, b"")])
 
 
 _Chunk = tuple[bytes, bytes]
 
 
-def _chunks(source: bytes) -> Iterator[_Chunk]:
+def places(source: bytes) -> Iterator[tuple[bytes, slice]]:
+    """Each chunk in front of the last one: its name, and where its body is. Raises `ValueError` if there is no last."""
     place = len(_SIGNATURE)
     while place + _AROUND_BODY <= len(source):
         length, name = struct.unpack_from(">I4s", source, place)
         if name == _END_NAME:
             return
-        yield name, source[place + 8 : place + 8 + length]
+        yield name, slice(place + 8, place + 8 + length)
         place += length + _AROUND_BODY
     raise ValueError("the PNG file has no end")
+
+
+def _chunks(source: bytes) -> Iterator[_Chunk]:
+    return ((name, source[body]) for name, body in places(source))
 
 
 def _only(chunks: Sequence[_Chunk], wanted: bytes) -> bytes | None:
@@ -76,7 +88,7 @@ def _only(chunks: Sequence[_Chunk], wanted: bytes) -> bytes | None:
     return bodies[0] if bodies else None
 
 
-def _colours(chunks: Sequence[_Chunk], header: _Header) -> Iterator[_Chunk]:
+def _colours(chunks: Sequence[_Chunk], header: Header) -> Iterator[_Chunk]:
     """The palette and what is transparent, as long as they say that and no more."""
     palette, transparency = _only(chunks, _PALETTE_NAME), _only(chunks, _TRANSPARENCY_NAME)
     colours = 0

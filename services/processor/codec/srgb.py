@@ -29,16 +29,25 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
     A profile that is broken, or made for another kind of picture, is ignored, as browsers do.
     """
+    transform = None if is_srgb(profile) else _transform(profile, image.mode)
+    if transform is None:
+        return image.convert("RGB") if image.mode == "CMYK" else image
+    converted = transform.apply(image)
+    return converted.convert("L") if image.mode == "L" else converted
+
+
+@lru_cache(maxsize=_PROFILES_KNOWN)
+def _transform(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """What takes pixels with this profile to sRGB; None if it was made for another kind of picture.
+
+    To make it takes as long as to decode a small picture, and those of one shop have the same few profiles.
+    """
     parsed = _parsed(profile)
-    if parsed is not None and not is_srgb(profile):
-        target = "RGBA" if image.mode == "RGBA" else "RGB"
-        try:
-            converted = ImageCms.profileToProfile(image, parsed, _SRGB, outputMode=target)
-        except ImageCms.PyCMSError:
-            converted = None
-        if converted is not None:
-            return converted.convert("L") if image.mode == "L" else converted
-    return image.convert("RGB") if image.mode == "CMYK" else image
+    assert parsed is not None
+    try:
+        return ImageCms.buildTransform(parsed, _SRGB, mode, "RGBA" if mode == "RGBA" else "RGB")
+    except ImageCms.PyCMSError:
+        return None
 
 
 def _parsed(profile: bytes | None) -> ImageCms.ImageCmsProfile | None:
