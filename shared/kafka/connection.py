@@ -38,6 +38,8 @@ class KafkaConnection:
             "enable_auto_commit": False,
             "auto_offset_reset": "earliest",
             "isolation_level": "read_committed",
+            # Whatever matters wakes the client; this is how often it looks around besides.
+            "consumer_timeout_ms": 1000,
             "session_timeout_ms": self.settings.kafka_session_timeout_seconds * 1000,
             "heartbeat_interval_ms": 3000,
         }

@@ -28,6 +28,8 @@ __all__ = ["Consumer", "DeadLetters", "Handling", "Handlers"]
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.25
+# While nothing runs and nothing waits, not even for its commit.
+QUIET_POLL_SECONDS = 1.0
 # While partitions are paused the work in hand makes room soon, and a resume does not wake a waiting poll.
 BUSY_POLL_SECONDS = 0.02
 
@@ -105,10 +107,7 @@ class Consumer:
         # Before the poll: a batch from beyond a record that is read again must never be taken.
         await self._rewind_stale()
         generation = self._generation
-        now = self._now()
-        is_busy = any(lane.is_paused and lane.is_due(now) for lane in self._lanes.values())
-        timeout = BUSY_POLL_SECONDS if is_busy else POLL_SECONDS
-        batch = await self._source.poll(timeout_seconds=timeout, max_records=self._handling.prefetch)
+        batch = await self._source.poll(timeout_seconds=self._poll_seconds(), max_records=self._handling.prefetch)
         if not self._is_assigned or generation != self._generation:
             # The batch belongs to the assignment before: what is ours now is read again from its committed offset.
             self._to_rewind |= batch.keys()
@@ -117,6 +116,12 @@ class Consumer:
         self._start_ready()
         self._balance_flow()
         await self._commit_sometimes()
+
+    def _poll_seconds(self) -> float:
+        now, lanes = self._now(), self._lanes.values()
+        if any(lane.is_paused and lane.is_due(now) for lane in lanes):
+            return BUSY_POLL_SECONDS
+        return QUIET_POLL_SECONDS if all(lane.is_quiet for lane in lanes) and not self._to_rewind else POLL_SECONDS
 
     async def _rewind_stale(self) -> None:
         for partition in self._to_rewind & self._lanes.keys() if self._is_assigned else ():

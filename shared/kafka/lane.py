@@ -80,6 +80,11 @@ class Lane:
         return None if position == self.committed else position
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether there is nothing to start, to finish or to commit."""
+        return self._watermark.is_at_rest and self.uncommitted is None
+
+    @property
     def is_full(self) -> bool:
         return len(self._waiting) >= self._handling.prefetch
 

@@ -18,6 +18,7 @@ from aiokafka.errors import (
 
 from shared.errors import DependencyAway
 from shared.kafka.connection import KafkaConnection
+from shared.kafka.pace import Pace
 from shared.kafka.records import Record, TopicPartition
 from shared.topics import Topic
 
@@ -75,6 +76,7 @@ class KafkaRecords:
         self._group = group
         self._topics = {connection.topic(topic): topic for topic in topics}
         self._client: AIOKafkaConsumer | None = None
+        self._pace = Pace()
 
     @property
     def topics(self) -> Mapping[str, Topic]:
@@ -93,7 +95,9 @@ class KafkaRecords:
 
     async def poll(self, *, timeout_seconds: float, max_records: int) -> Mapping[TopicPartition, Sequence[Record]]:
         # The timeout is the client's own: a cancelled getmany would switch its poll interval check off for good.
-        batch = await self._started.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
+        client = self._started
+        batch = await client.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
+        self._pace.polled(client, is_awake=bool(batch or client.paused()))
         return {TopicPartition(*partition): [record_of(item) for item in items] for partition, items in batch.items()}
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:

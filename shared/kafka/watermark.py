@@ -26,6 +26,11 @@ class Watermark:
         """The offset to commit, or `None` before the first record."""
         return self._unfinished[0] if self._unfinished else self._next
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether all that was received is finished."""
+        return not self._unfinished
+
     def span_to(self, offset: int) -> int:
         """How far `offset` lies from the oldest unfinished record."""
         return offset - self._unfinished[0] if self._unfinished else 0

@@ -19,6 +19,8 @@ from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from shared.kafka.pace import set_fetching
+
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.1
@@ -50,9 +52,7 @@ class PacedThread(driver.AIOKafkaConsumerThread):
         records: Mapping[TP, Any] = await super()._fetch_records(consumer, *args, **kwargs)
         # The client sends its next fetch when it runs again, not before.
         self.fetching = GATHERED if records else AT_ONCE
-        fetcher = consumer._fetcher
-        fetcher._fetch_min_bytes = self.fetching.least_bytes
-        fetcher._fetch_max_wait_ms = self.fetching.longest_wait_ms
+        set_fetching(consumer, longest_wait_ms=self.fetching.longest_wait_ms, least_bytes=self.fetching.least_bytes)
         return records
 
 

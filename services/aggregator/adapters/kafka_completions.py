@@ -14,6 +14,7 @@ from shared.events import RequestAssembled, RequestCompleted
 from shared.kafka.cloudevents import Encoded, Undecodable, decode, encode
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import DeadLetters
+from shared.kafka.pace import Pace
 from shared.kafka.records import Received, Record
 from shared.kafka.source import record_of
 from shared.kafka.undecodable import UndecodableShare
@@ -86,6 +87,7 @@ class _Membership(ConsumerRebalanceListener):
         self._now = now
         self._group = connection.group("aggregator", "publisher")
         self._consumer = AIOKafkaConsumer(**connection.consumer_options(self._group))
+        self._pace = Pace()
         self._producers: dict[TopicPartition, PartitionTransactions] = {}
         self._generation = 0
         self._is_assigned = False
@@ -165,6 +167,8 @@ class _Membership(ConsumerRebalanceListener):
         """Publish what is there; return whether there was anything."""
         generation = self._generation
         batch = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH_RECORDS)
+        # While partitions change hands their positions are asked for one by one, each behind the fetch under way.
+        self._pace.polled(self._consumer, is_awake=bool(batch) or not self._is_assigned)
         if self._failure is not None:
             raise self._failure
         # From here to the next await nothing else runs, so a revocation sees that there is work.

@@ -41,3 +41,18 @@ def test_an_express_partition_has_four_turns_for_one_of_bulk() -> None:
 
 def test_no_partitions_have_no_turns() -> None:
     assert list(turns_of({}, TOPICS)) == []
+
+
+def test_a_lane_is_quiet_when_all_is_done_and_committed() -> None:
+    lane = Lane(Handling())
+    quiet = [lane.is_quiet]
+    lane.take([record(0, 0)])
+    quiet.append(lane.is_quiet)
+    running = lane.start_next(1.0)
+    assert running is not None
+    quiet.append(lane.is_quiet)
+    lane.finish(running)
+    quiet.append(lane.is_quiet)
+    lane.committed = lane.uncommitted
+    quiet.append(lane.is_quiet)
+    assert quiet == [True, False, False, False, True]
