@@ -36,9 +36,10 @@ def unpacked(source: bytes) -> bytes:
     gaps = [after.start - before.stop for before, after in pairwise(data)]
     if not data or any(gap != _CHECKSUM_BYTES + _NAME_BYTES for gap in gaps):
         raise ValueError("the PNG file does not have its pixels in one place")
-    stream = b"".join(_stored(b"".join(source[body] for body in data), header.pixel_bytes))
+    parts = list(_stored(b"".join(source[body] for body in data), header.pixel_bytes))
+    begin = struct.pack(">I4s", sum(map(len, parts)), DATA_NAME)
     head, tail = source[: data[0].start - _NAME_BYTES], source[data[-1].stop + _CHECKSUM_BYTES :]
-    return b"".join((head, struct.pack(">I4s", len(stream), DATA_NAME), stream, _NO_CHECKSUM, tail))
+    return b"".join((head, begin, *parts, _NO_CHECKSUM, tail))
 
 
 def _stored(stream: bytes, wanted: int) -> Iterator[bytes | memoryview]:
