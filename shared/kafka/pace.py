@@ -22,8 +22,8 @@ class Pace:
         self._clock = clock
         self._quiet_from = clock() + QUIET_AFTER_SECONDS
 
-    def polled(self, client: Any, *, is_awake: bool) -> None:
-        """Set the pace, right after a poll and before the client runs again. Awake: records came, or some may wait."""
+    def adjust(self, client: Any, *, is_awake: bool) -> None:
+        """Set the pace: right after a poll, before the client runs again. Awake: records came, or some may wait."""
         now = self._clock()
         if is_awake:
             self._quiet_from = now + QUIET_AFTER_SECONDS

@@ -97,7 +97,7 @@ class KafkaRecords:
         # The timeout is the client's own: a cancelled getmany would switch its poll interval check off for good.
         client = self._started
         batch = await client.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
-        self._pace.polled(client, is_awake=bool(batch or client.paused()))
+        self._pace.adjust(client, is_awake=bool(batch or client.paused()))
         return {TopicPartition(*partition): [record_of(item) for item in items] for partition, items in batch.items()}
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:

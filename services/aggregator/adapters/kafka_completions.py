@@ -134,6 +134,8 @@ class _Membership(ConsumerRebalanceListener):
     async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
         self._is_assigned = False
         self._generation += 1
+        # What is assigned next is sought one by one, each behind the fetch that is under way then.
+        self._pace.adjust(self._consumer, is_awake=True)
         await self._finish_turn()
         await self._stop_producers()
 
@@ -167,8 +169,7 @@ class _Membership(ConsumerRebalanceListener):
         """Publish what is there; return whether there was anything."""
         generation = self._generation
         batch = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH_RECORDS)
-        # While partitions change hands their positions are asked for one by one, each behind the fetch under way.
-        self._pace.polled(self._consumer, is_awake=bool(batch) or not self._is_assigned)
+        self._pace.adjust(self._consumer, is_awake=bool(batch) or not self._is_assigned)
         if self._failure is not None:
             raise self._failure
         # From here to the next await nothing else runs, so a revocation sees that there is work.

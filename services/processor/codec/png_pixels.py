@@ -15,6 +15,7 @@ from services.processor.codec.png_container import DATA_NAME, HEADER_NAME, Heade
 
 # What is unpacked is in memory beside what was made of it.
 MAX_UNPACKED_BYTES: Final = 64 * 1024 * 1024
+# The length of a chunk's body stands in front of its name.
 _NAME_BYTES: Final = 8
 _CHECKSUM_BYTES: Final = 4
 # Pillow does not look at the checksum of this chunk, and to make it takes longer than to unpack some pictures.

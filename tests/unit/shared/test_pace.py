@@ -27,10 +27,10 @@ class Clock:
 def test_it_asks_less_often_once_nothing_has_come_for_a_while() -> None:
     client, clock = Client(), Clock()
     pace = Pace(clock)
-    pace.polled(client, is_awake=False)
+    pace.adjust(client, is_awake=False)
     assert client.longest_wait_ms == AWAKE_MS
     clock.now += QUIET_AFTER_SECONDS
-    pace.polled(client, is_awake=False)
+    pace.adjust(client, is_awake=False)
     assert client.longest_wait_ms == QUIET_MS
 
 
@@ -38,10 +38,10 @@ def test_what_comes_wakes_it() -> None:
     client, clock = Client(), Clock()
     pace = Pace(clock)
     clock.now += QUIET_AFTER_SECONDS
-    pace.polled(client, is_awake=True)
+    pace.adjust(client, is_awake=True)
     assert client.longest_wait_ms == AWAKE_MS
     clock.now += QUIET_AFTER_SECONDS / 2
-    pace.polled(client, is_awake=False)
+    pace.adjust(client, is_awake=False)
     assert client.longest_wait_ms == AWAKE_MS
 
 
