@@ -11,6 +11,7 @@ PY := $(VENV)/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
+EXTENSION := services/processor/codec/png_filters.c
 FAST_TESTS := tests/unit tests/architecture tests/contracts
 
 # The Python that makes the environment: the first of these that is new enough. `make PYTHON=...` overrides it.
@@ -93,11 +94,11 @@ $(VENV)/.made:
 	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv $(VENV)
 	@touch $@
 
-$(RUNTIME): requirements.lock pyproject.toml | $(VENV)/.made
+$(RUNTIME): requirements.lock pyproject.toml $(EXTENSION) | $(VENV)/.made
 	@$(call install,requirements.lock)
 	@touch $@
 
-$(DEVELOPMENT): requirements-dev.lock pyproject.toml | $(VENV)/.made
+$(DEVELOPMENT): requirements-dev.lock pyproject.toml $(EXTENSION) | $(VENV)/.made
 	@$(call install,requirements-dev.lock)
 	@touch $@ $(RUNTIME)
 
@@ -105,5 +106,7 @@ PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 define install
 echo "Installing $(1) into $(VENV) ..." && \
 $(PIP) --require-hashes -r $(1) && \
-$(PIP) --no-deps --no-build-isolation -e .
+$(PIP) --no-deps --no-build-isolation -e . && \
+{ $(PY) -c "import services.processor.codec.png_filters" 2>/dev/null || \
+	echo "No C compiler: PNG files are read more slowly. With one, touch $(EXTENSION) and try again."; }
 endef

@@ -6,7 +6,7 @@ from PIL import Image
 
 # Two levels from opaque are opaque to the eye, and to what is promised of alpha.
 _LEAST_OPAQUE: Final = 253
-_WITH_ALPHA: Final = frozenset({"LA", "La", "PA", "RGBa", "RGBA"})
+_WITH_ALPHA: Final = frozenset({"LA", "La", "PA", "RGBa"})
 _SIXTEEN_BIT: Final = frozenset({"I;16", "I;16L", "I;16B", "I;16N", "I"})
 _SIXTEEN_TO_EIGHT: Final = 1 / 256
 
@@ -16,6 +16,8 @@ def eight_bit(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BIT:
         # A plain conversion would clip: everything above 255 of 65,535 would become white.
         return image.convert("I").point(lambda value: value * _SIXTEEN_TO_EIGHT).convert("L")
+    if image.mode == "RGBA":
+        return image
     if image.mode in _WITH_ALPHA or "transparency" in image.info:
         return image.convert("RGBA")
     if image.mode in {"L", "RGB", "CMYK"}:

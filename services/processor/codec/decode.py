@@ -1,23 +1,33 @@
 """From bytes to pixels: upright, in sRGB, eight bits, as `L`, `RGB` or `RGBA`, and without any metadata."""
 
-import io
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Final, cast
 
-from PIL import GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
+from PIL import (
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 from PIL.Image import Transpose
 
 from services.processor.codec.colour import eight_bit, without_needless_alpha
 from services.processor.codec.job import MAX_SIDE, SourceFormat, Unusable
 from services.processor.codec.out_of_memory import as_memory_error
-from services.processor.codec.png_pixels import unpacked
+from services.processor.codec.png_pixels import unpack
 from services.processor.codec.srgb import is_srgb, to_srgb, usable_profile
+from services.processor.codec.webp_pixels import plain_webp
 
 # Named so that Pillow knows these decoders and no others; MPO is how phones store a JPEG with a preview behind it.
 _DECODERS: Final = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin, GifImagePlugin)
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF")
 _SOURCE_FORMATS: Final = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "GIF": "gif"}
+_HEAD_BYTES: Final = 12
 _SIGNATURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
 
 _ORIENTATION_TAG: Final = 0x0112
@@ -52,43 +62,44 @@ class Decoded:
 
 def decode(source: BinaryIO, *, max_pixels: int) -> Decoded:
     """Decode the first frame. Raises `Unusable` (`unsupported_format`, `too_many_pixels`, `corrupt_image`)."""
-    opened = _opened(source, max_pixels)
-    _check_size(opened.size, max_pixels)
+    # Pillow refuses twice this number before it allocates, and warns from here on, which our own check replaces.
+    Image.MAX_IMAGE_PIXELS = max(1, max_pixels // 2)
     try:
         with as_memory_error():
-            return _prepared(_opened_quicker(source, max_pixels) if opened.format == "PNG" else opened)
-    except _NO_DAMAGE:
+            return _prepared(_plain_webp(source, max_pixels) or _opened(source, max_pixels))
+    except (Unusable, *_NO_DAMAGE):
         raise
     # A decoder that reads hostile bytes may raise anything; whatever it is, these bytes are the reason.
     except Exception as error:
         raise _corrupt() from error
 
 
+def _plain_webp(source: BinaryIO, max_pixels: int) -> Image.Image | None:
+    source.seek(0)
+    head = source.read(_HEAD_BYTES)
+    return plain_webp(head + source.read(), max_pixels=max_pixels) if _is_webp(head) else None
+
+
 def _opened(source: BinaryIO, max_pixels: int) -> Image.Image:
-    # Pillow refuses twice this number before it allocates, and warns from here on, which our own check replaces.
-    Image.MAX_IMAGE_PIXELS = max(1, max_pixels // 2)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return Image.open(source, formats=_FORMATS)
+            opened = Image.open(source, formats=_FORMATS)
     except UnidentifiedImageError as error:
         raise (_corrupt() if _looks_supported(source) else _unsupported()) from error
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(max_pixels) from error
-    except _NO_DAMAGE:
-        raise
-    except Exception as error:
-        raise _corrupt() from error
+    _check_size(opened.size, max_pixels)
+    if opened.format == "PNG":
+        _unpack(opened, source)
+    return opened
 
 
-def _opened_quicker(source: BinaryIO, max_pixels: int) -> Image.Image:
-    """Open a PNG so that it takes less time to decode, if there is a way."""
+def _unpack(png: ImageFile.ImageFile, source: BinaryIO) -> None:
+    """Do a part of what loading the picture takes in less time, if the file is such that we can."""
     source.seek(0)
-    try:
-        return _opened(io.BytesIO(unpacked(source.read())), max_pixels)
-    except ValueError:
-        source.seek(0)
-        return _opened(source, max_pixels)
+    with suppress(ValueError):
+        unpack(png, source.read())
 
 
 def _prepared(opened: Image.Image) -> Decoded:
@@ -150,8 +161,12 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 def _looks_supported(source: BinaryIO) -> bool:
     source.seek(0)
-    head = source.read(12)
-    return head.startswith(_SIGNATURES) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
+    head = source.read(_HEAD_BYTES)
+    return head.startswith(_SIGNATURES) or _is_webp(head)
+
+
+def _is_webp(head: bytes) -> bool:
+    return head[:4] == b"RIFF" and head[8:] == b"WEBP"
 
 
 def _too_many_pixels(max_pixels: int) -> Unusable:

@@ -24,16 +24,21 @@ _INFLATED_AT_ONCE: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the first chunk says. `row_bytes`: of a row that is unpacked, with the byte that names its filter."""
+    """What the first chunk says.
+
+    `row_bytes`: of a row that is unpacked, with the byte that names its filter. `pixel_bytes`: from a byte to the one
+    that its filter may look at.
+    """
 
     body: bytes
     height: int
     row_bytes: int
+    pixel_bytes: int
     colour_type: int
 
     @property
-    def pixel_bytes(self) -> int:
-        """Of all rows, unpacked."""
+    def unpacked_bytes(self) -> int:
+        """Of all rows."""
         return self.height * self.row_bytes
 
     @classmethod
@@ -44,8 +49,8 @@ class Header:
         width, height, depth, colour_type, _, _, interlacing = _HEADER.unpack(body)
         if interlacing or colour_type not in _CHANNELS:
             raise ValueError("the PNG file is interlaced, or of a kind that does not exist")
-        row_bytes = 1 + (width * depth * _CHANNELS[colour_type] + 7) // 8
-        return cls(body, height, row_bytes, colour_type)
+        pixel_bits = depth * _CHANNELS[colour_type]
+        return cls(body, height, 1 + (width * pixel_bits + 7) // 8, max(1, pixel_bits // 8), colour_type)
 
 
 def without_metadata(source: bytes) -> bytes:
@@ -56,7 +61,7 @@ def without_metadata(source: bytes) -> bytes:
     chunks = list(_chunks(source))
     header = Header.read(_only(chunks, HEADER_NAME) or b"")
     data = [body for name, body in chunks if name == DATA_NAME]
-    if not _are_pixels(data, header.pixel_bytes):
+    if not _are_pixels(data, header.unpacked_bytes):
         raise ValueError("the PNG file hides something behind its pixels")
     picture = [(HEADER_NAME, header.body), *_colours(chunks, header), *((DATA_NAME, body) for body in data)]
     return _SIGNATURE + b"".join(_packed(name, body) for name, body in [*picture, (_END_NAME, b"")])

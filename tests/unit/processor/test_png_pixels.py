@@ -1,6 +1,7 @@
-"""What ISA-L unpacks is what Pillow would have, and what is wrong with a file is left to Pillow."""
+"""What is unpacked without Pillow is what Pillow would have, and what is wrong with a file is left to Pillow."""
 
 import io
+import random
 import struct
 import tracemalloc
 import zlib
@@ -9,9 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image, PngImagePlugin
 
-from services.processor.codec.png_pixels import MAX_UNPACKED_BYTES, unpacked
+from services.processor.codec import png_pixels
+from services.processor.codec.png_filters import unfiltered
+from services.processor.codec.png_pixels import MAX_UNPACKED_BYTES, unpack
 from tests.unit.processor import hostile_pictures as hostile
-from tests.unit.processor.pictures import corners, encoded, photo, refusal
+from tests.unit.processor.pictures import compressed, corners, encoded, photo, refusal
 
 INTERLACED = slice(28, 29)
 DATA = b"IDAT"
@@ -19,6 +22,14 @@ DATA = b"IDAT"
 
 def shown(data: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def unpacked(data: bytes) -> Image.Image:
+    """As `shown`, but Pillow does not unpack it."""
+    image = Image.open(io.BytesIO(data))
+    unpack(image, data)
     image.load()
     return image
 
@@ -36,14 +47,14 @@ def test_pixels_and_all_else_are_those_of_the_file(mode: str, options: dict[str,
     # Larger than a block and than a chunk of Pillow's, in all modes but the smallest.
     image = Image.new("I;16", (333, 301), 700) if mode == "I;16" else photo((333, 301)).convert(mode)
     source = encoded(image, "PNG", **options)
-    before, after = shown(source), shown(unpacked(source))
+    before, after = shown(source), unpacked(source)
     assert (after.mode, after.tobytes(), after.info) == (before.mode, before.tobytes(), before.info)
     assert after.getpalette() == before.getpalette()
 
 
 def test_a_frame_behind_the_picture_stays_where_it_is() -> None:
     source = encoded(photo(), "PNG", save_all=True, append_images=[corners((160, 120))])
-    before, after = shown(source), shown(unpacked(source))
+    before, after = shown(source), unpacked(source)
     assert after.n_frames == before.n_frames == 2  # type: ignore[attr-defined]  # of the plugin's own class
     assert after.tobytes() == before.tobytes()
 
@@ -58,7 +69,7 @@ def split(source: bytes, between: list[hostile.Chunk] | None = None) -> bytes:
 
 def test_pixels_in_several_chunks_are_one_stream() -> None:
     source = encoded(corners(), "PNG")
-    assert shown(unpacked(split(source))).tobytes() == corners().tobytes()
+    assert unpacked(split(source)).tobytes() == corners().tobytes()
 
 
 def damaged(source: bytes) -> bytes:
@@ -89,6 +100,8 @@ ROWS = 8 * bytes(1 + 3 * 8)
         png(8, 8, zlib.compress(ROWS) + b"behind"),
         png(8, 8, zlib.compress(ROWS)[:-4]),
         png(8, 8, b""),
+        png(8, 8, zlib.compress(b"\5" + ROWS[1:])),
+        hostile.png_of([next(hostile.png_chunks(png(9, 8))), *hostile.png_chunks(png(8, 8, zlib.compress(ROWS)))]),
         png(60_000, 60_000, zlib.compress(bytes(1000))),
     ],
     ids=[
@@ -103,24 +116,68 @@ ROWS = 8 * bytes(1 + 3 * 8)
         "behind the stream",
         "no checksum",
         "no stream",
+        "no such filter",
+        "two headers",
         "large",
     ],
 )
 def test_what_is_not_plain_is_left_to_pillow(source: bytes) -> None:
+    image = Image.open(io.BytesIO(encoded(corners(), "PNG")))
+    tiles = list(image.tile)
     with pytest.raises(ValueError, match="PNG"):
-        unpacked(source)
+        unpack(image, source)
+    assert image.tile == tiles
 
 
 def test_no_more_is_unpacked_than_the_picture_has() -> None:
     bomb = png(8, 8, zlib.compress(bytes(MAX_UNPACKED_BYTES)))
+    image = Image.open(io.BytesIO(bomb))
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match="too many"):
-            unpacked(bomb)
+            unpack(image, bomb)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert most < 4 * len(bomb) < MAX_UNPACKED_BYTES / 200
+
+
+PIXEL_BYTES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+
+
+@pytest.mark.parametrize("filters", [[0], [1], [2], [3], [4], [0, 1, 2, 3, 4]], ids=str)
+@pytest.mark.parametrize("mode", PIXEL_BYTES)
+def test_each_filter_is_taken_off_as_pillow_does(mode: str, filters: list[int]) -> None:
+    width, height = 211, 40
+    size = width * PIXEL_BYTES[mode]
+    chance = random.Random(f"{mode} {filters}")
+    rows = [bytes([filters[row % len(filters)]]) + chance.randbytes(size) for row in range(height)]
+    header = struct.pack(">IIBBBBB", width, height, 8, {"L": 0, "LA": 4, "RGB": 2, "RGBA": 6}[mode], 0, 0, 0)
+    source = hostile.png_of([(b"IHDR", header), (DATA, zlib.compress(b"".join(rows))), hostile.END])
+    assert unpacked(source).tobytes() == shown(source).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("rows", "row_bytes", "pixel_bytes"),
+    [(bytes(12), 4, 2), (bytes(13), 4, 3), (bytes(12), 1, 1), (bytes(12), 0, 1), (bytes(12), 4, 0), (bytes(12), -4, 3)],
+)
+def test_what_are_no_rows_of_pixels_is_refused(rows: bytes, row_bytes: int, pixel_bytes: int) -> None:
+    with pytest.raises(ValueError, match="no whole rows"):
+        unfiltered(rows, row_bytes, pixel_bytes)
+
+
+def test_a_pixel_of_a_size_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="size of a pixel"):
+        unfiltered(bytes(12), 6, 5)
+
+
+def test_without_the_extension_pillow_unpacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = encoded(photo(), "PNG")
+    usual = compressed(source).data
+    monkeypatch.setattr(png_pixels, "unfiltered", None)
+    with pytest.raises(ValueError, match="not built"):
+        unpacked(source)
+    assert compressed(source).data == usual
 
 
 def test_a_damaged_picture_is_told_as_damaged() -> None:

@@ -1,0 +1,81 @@
+"""The pixels of a still WebP file without metadata, from libwebp's decoder for such files.
+
+Pillow has the decoder for animations make all of them, which fills and copies two canvases for each: a fifth of its
+time. This calls the library that Pillow brings. All other files, and whatever is wrong with one, are Pillow's to judge.
+Sources: Google's WebP Container Specification, WebP Lossless Bitstream Specification and `webp/decode.h`.
+"""
+
+import ctypes
+import struct
+from typing import Final
+
+from PIL import Image, _webp
+
+_LOSSY: Final = b"VP8 "
+_LOSSLESS: Final = b"VP8L"
+_EXTENDED: Final = b"VP8X"
+_ALPHA: Final = b"ALPH"
+_FIRST_CHUNK: Final = slice(12, 16)
+_SECOND_CHUNK: Final = slice(30, 34)
+_FLAGS_AT: Final = 20
+_ONLY_ALPHA: Final = 0x10
+# Behind the signature of a lossless stream stand two sizes of 14 bits, and this.
+_LOSSLESS_HEAD: Final = struct.Struct("<21xI")
+_LOSSLESS_ALPHA: Final = 1 << 28
+_LEVELS: Final = 4
+
+
+def plain_webp(source: bytes, *, max_pixels: int) -> Image.Image | None:
+    """Decode a still picture without metadata to `RGB` or `RGBA`.
+
+    None for all other files, for damaged ones and for more pixels than that, and where Pillow does not bring libwebp
+    as a library of its own.
+    """
+    has_alpha = _has_alpha(source)
+    if has_alpha is None or _LIBRARY is None:
+        return None
+    width, height = ctypes.c_int(), ctypes.c_int()
+    if not _LIBRARY.WebPGetInfo(source, len(source), ctypes.byref(width), ctypes.byref(height)):
+        return None
+    if width.value * height.value > max_pixels:
+        return None
+    levels = _LIBRARY.WebPDecodeRGBA(source, len(source), ctypes.byref(width), ctypes.byref(height))
+    if not levels:
+        return None
+    size = (width.value, height.value)
+    try:
+        pixels = (ctypes.c_char * (_LEVELS * size[0] * size[1])).from_address(levels)
+        mode, rawmode = ("RGBA", "RGBA") if has_alpha else ("RGB", "RGBX")
+        image = Image.frombytes(mode, size, pixels, "raw", rawmode)  # type: ignore[arg-type]  # it takes any buffer
+    finally:
+        _LIBRARY.WebPFree(levels)
+    image.format = "WEBP"
+    return image
+
+
+def _has_alpha(source: bytes) -> bool | None:
+    """None for what is not a still picture without metadata."""
+    first = source[_FIRST_CHUNK]
+    if first == _LOSSLESS and len(source) >= _LOSSLESS_HEAD.size:
+        (head,) = _LOSSLESS_HEAD.unpack_from(source)
+        return bool(head & _LOSSLESS_ALPHA)
+    if first == _EXTENDED and source[_SECOND_CHUNK] == _ALPHA and source[_FLAGS_AT] == _ONLY_ALPHA:
+        return True
+    return False if first == _LOSSY else None
+
+
+def _library() -> ctypes.CDLL | None:
+    """The library that Pillow's own module is linked to; None if it is a part of that module."""
+    library = ctypes.CDLL(_webp.__file__)
+    try:
+        sizes = (ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
+        for function in (library.WebPGetInfo, library.WebPDecodeRGBA):
+            function.argtypes = (ctypes.c_char_p, ctypes.c_size_t, *sizes)
+        library.WebPDecodeRGBA.restype = ctypes.c_void_p
+        library.WebPFree.argtypes = (ctypes.c_void_p,)
+    except AttributeError:
+        return None
+    return library
+
+
+_LIBRARY: Final = _library()
