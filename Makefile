@@ -11,7 +11,7 @@ PY := $(VENV)/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
-EXTENSION := services/processor/codec/png_filters.c
+EXTENSIONS := $(wildcard services/processor/codec/*.c)
 FAST_TESTS := tests/unit tests/architecture tests/contracts
 
 # The Python that makes the environment: the first of these that is new enough. `make PYTHON=...` overrides it.
@@ -94,11 +94,11 @@ $(VENV)/.made:
 	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv $(VENV)
 	@touch $@
 
-$(RUNTIME): requirements.lock pyproject.toml $(EXTENSION) | $(VENV)/.made
+$(RUNTIME): requirements.lock pyproject.toml $(EXTENSIONS) | $(VENV)/.made
 	@$(call install,requirements.lock)
 	@touch $@
 
-$(DEVELOPMENT): requirements-dev.lock pyproject.toml $(EXTENSION) | $(VENV)/.made
+$(DEVELOPMENT): requirements-dev.lock pyproject.toml $(EXTENSIONS) | $(VENV)/.made
 	@$(call install,requirements-dev.lock)
 	@touch $@ $(RUNTIME)
 
@@ -107,6 +107,6 @@ define install
 echo "Installing $(1) into $(VENV) ..." && \
 $(PIP) --require-hashes -r $(1) && \
 $(PIP) --no-deps --no-build-isolation -e . && \
-{ $(PY) -c "import services.processor.codec.png_filters" 2>/dev/null || \
-	echo "No C compiler: PNG files are read more slowly. With one, touch $(EXTENSION) and try again."; }
+{ $(PY) -c "from services.processor.codec import huffman_codes, png_filters" 2>/dev/null || \
+	echo "No C compiler: pictures take a tenth more time. With one, touch pyproject.toml and try again."; }
 endef

@@ -38,5 +38,5 @@ def on_white(image: Image.Image) -> Image.Image:
     if image.mode != "RGBA":
         return image
     ground = Image.new("RGB", image.size, "white")
-    ground.paste(image, mask=image.getchannel("A"))
+    ground.paste(image, mask=image)
     return ground

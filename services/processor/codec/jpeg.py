@@ -6,7 +6,7 @@ all colour, that is most of the picture: it gets a flat table, which spares noth
 
 import io
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Final
 
 from PIL import Image
@@ -14,6 +14,13 @@ from PIL import Image
 from services.processor.codec.colour import on_white
 from services.processor.codec.fidelity import TILE, TRUE_COLOUR_QUALITY, Sample, sample
 from services.processor.codec.quantisation import flat_tables, tables
+
+try:
+    from services.processor.codec.huffman_codes import recoded
+
+    _recoded: Callable[[bytes, int], bytes | None] | None = recoded
+except ImportError:  # there was no compiler where this was installed
+    _recoded = None
 
 MAX_QUALITY: Final = 95
 # Pillow's numbers for colour in every pixel (4:4:4) and in every second one of every second line (4:2:0).
@@ -23,10 +30,15 @@ _FLAT_STEPS: Final = range(1, 128)
 # What a flat table loses is the same everywhere, so a sample tells more of it.
 _FLAT_MARGIN_DB: Final = 0.4
 _CLEARLY_LESS: Final = 0.9
-# Codes of its own cost a picture as much time as all the rest of its encoding. Where blocks are full, those of Annex K
-# of ITU T.81 are nearly as good; where blocks are nearly empty, they take twice the bytes.
+# Where blocks are nearly empty, the codes of Annex K of ITU T.81 take up to twice the bytes of a picture's own. Where
+# they are full, those are nearly as good, and to count the symbols takes half the time of encoding.
+_BLOCK_PIXELS: Final = 64
+_SPARSE_BITS: Final = 30
 _CLEARLY_FEWER: Final = 0.9
+# The tables themselves count here, and time does not.
 _SMALL_PIXELS: Final = 512 * 512
+# Where to judge full blocks takes no time beside encoding them.
+_LARGE_PIXELS: Final = 2048 * 2048
 _PIECES: Final = 8
 _PIECE_WIDTH: Final = 128
 # Neighbouring pieces are this many columns apart; the number has no factor in common with that of the pieces.
@@ -45,20 +57,40 @@ def write_jpeg(image: Image.Image, out: BinaryIO, *, quality: int, has_floor: bo
     """
     ground = on_white(image)
     options = _faithful(ground, quality) if has_floor else _usual(quality, _HALF_COLOUR)
+    ground.save(out, "JPEG", **options)
+    size = out.seek(0, io.SEEK_END)
+    if is_thorough or _deserves_codes_of_its_own(ground, size, options):
+        out.seek(0)
+        own = _with_codes_of_its_own(out.read(), ground, options)
+        if own is not None:
+            out.seek(0)
+            out.truncate()
+            out.write(own)
+
+
+def _with_codes_of_its_own(usual: bytes, image: Image.Image, options: _Options) -> bytes | None:
+    """The same file with the best Huffman codes for it; None if it is not smaller."""
+    most = len(usual) - 1
+    if _recoded is not None:
+        return _recoded(usual, most)
     try:
-        ground.save(out, "JPEG", optimize=is_thorough or _needs_codes_of_its_own(ground, options), **options)
+        own = _as_jpeg(image, options | {"optimize": True}).getvalue()
     except OSError:
         # Pillow reserves two bytes for each pixel, and optimising cannot stop to ask for more: noise may take three.
-        out.seek(0)
-        out.truncate()
-        ground.save(out, "JPEG", **options)
+        return None
+    return own if len(own) <= most else None
 
 
-def _needs_codes_of_its_own(image: Image.Image, options: _Options) -> bool:
-    """Whether the usual Huffman codes would take clearly more bytes, judged by pieces from all over the picture."""
-    if image.width * image.height <= _SMALL_PIXELS:
-        # The tables themselves count here, and time does not.
+def _deserves_codes_of_its_own(image: Image.Image, size: int, options: _Options) -> bool:
+    """Whether the usual Huffman codes, with which it has this size, take clearly more bytes."""
+    pixels = image.width * image.height
+    if pixels <= _SMALL_PIXELS or 8 * size < _SPARSE_BITS * pixels / _BLOCK_PIXELS:
         return True
+    return pixels >= _LARGE_PIXELS and _has_pieces_that_deserve_them(image, options)
+
+
+def _has_pieces_that_deserve_them(image: Image.Image, options: _Options) -> bool:
+    """The same, judged by pieces from all over the picture."""
     pieces = _pieces(image)
     try:
         usual, own = (_scan_bytes(_as_jpeg(pieces, options | {"optimize": is_own})) for is_own in (False, True))
