@@ -56,10 +56,12 @@ def write_jpeg(image: Image.Image, out: BinaryIO, *, quality: int, has_floor: bo
     the fewest bytes.
     """
     ground = on_white(image)
-    options = _faithful(ground, quality) if has_floor else _usual(quality, _HALF_COLOUR)
+    usual = _usual(quality, _HALF_COLOUR)
+    options = _faithful(ground, quality) if has_floor else usual
     ground.save(out, "JPEG", **options)
     size = out.seek(0, io.SEEK_END)
-    if is_thorough or _deserves_codes_of_its_own(ground, size, options):
+    # The usual codes are for the usual tables.
+    if is_thorough or options != usual or _deserves_codes_of_its_own(ground, size, options):
         out.seek(0)
         own = _with_codes_of_its_own(out.read(), ground, options)
         if own is not None:

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,8 +63,19 @@ def without_metadata(source: bytes) -> bytes:
     data = [body for name, body in chunks if name == DATA_NAME]
     if not _are_pixels(data, header.unpacked_bytes):
         raise ValueError("the PNG file hides something behind its pixels")
-    picture = [(HEADER_NAME, header.body), *_colours(chunks, header), *((DATA_NAME, body) for body in data)]
-    return _SIGNATURE + b"".join(_packed(name, body) for name, body in [*picture, (_END_NAME, b"")])
+    return _file([(HEADER_NAME, header.body), *_colours(chunks, header), *((DATA_NAME, body) for body in data)])
+
+
+def uncompressed(size: tuple[int, int], kind: int, rows: bytes, palette: bytes = b"", alpha: bytes = b"") -> bytes:
+    """Return a PNG of rows in eight bits without filters, for a packer. `kind` is the colour type of the header.
+
+    `alpha` is that of the colours of the palette.
+    """
+    width, height = size
+    row_bytes = len(rows) // height
+    stream = zlib.compress(b"".join(b"\0" + rows[at : at + row_bytes] for at in range(0, len(rows), row_bytes)), 0)
+    colours = [(name, body) for name, body in ((_PALETTE_NAME, palette), (_TRANSPARENCY_NAME, alpha)) if body]
+    return _file([(HEADER_NAME, _HEADER.pack(width, height, 8, kind, 0, 0, 0)), *colours, (DATA_NAME, stream)])
 
 
 _Chunk = tuple[bytes, bytes]
@@ -120,6 +131,10 @@ def _are_pixels(data: Sequence[bytes], wanted: int) -> bool:
         if inflating.unused_data or (rest and inflating.eof):
             return False
     return inflating.eof and found == wanted
+
+
+def _file(chunks: Iterable[_Chunk]) -> bytes:
+    return _SIGNATURE + b"".join(_packed(name, body) for name, body in [*chunks, (_END_NAME, b"")])
 
 
 def _packed(name: bytes, body: bytes) -> bytes:
