@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 NETWORKS: dict[str, dict[str, Any]] = COMPOSE["networks"]
+BUILD_CONTEXT = [line for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")]
 NGINX = (ROOT / "deploy/nginx/nginx.conf").read_text("utf-8")
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text("utf-8")
 SERVICES_LOCK = (ROOT / "requirements-services.lock").read_text("utf-8")
@@ -279,3 +280,10 @@ def test_picture_urls_work_from_outside_because_the_host_that_they_are_signed_fo
     assert environment["S3_PUBLIC_ENDPOINT"] == f"${{S3_PUBLIC_ENDPOINT:-{environment['AGGREGATOR_PUBLIC_URL']}}}"
     assert "proxy_set_header Host $http_host;" in NGINX
     assert "location /v1/images/ {" in NGINX
+
+
+def test_the_image_may_copy_what_it_copies() -> None:
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    sources = {source for copy in copies for source in copy.split()}
+    assert sources == {line.removeprefix("!") for line in BUILD_CONTEXT}
+    assert all((ROOT / source).exists() for source in sources)
