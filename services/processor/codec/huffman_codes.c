@@ -22,8 +22,8 @@ enum { SOI = 0xD8, SOF0 = 0xC0, DHT = 0xC4, EOI = 0xD9, SOS = 0xDA, DRI = 0xDD }
 #define FIRST_AC 2
 #define LOOK_BITS 10
 #define COEFFICIENTS 64
-/* Of a block that is broken: its symbols are not checked one by one. */
-#define MOST_BLOCK_BYTES (COEFFICIENTS * 4)
+/* What a broken block may read behind the end of the scan, which is looked at after each block alone. */
+#define BYTES_BEHIND (COEFFICIENTS * 4 + 16)
 
 typedef struct {
     uint8_t counts[LONGEST_CODE + 1]; /* of the codes of each length */
@@ -46,14 +46,10 @@ typedef struct {
     Py_ssize_t length;
     Py_ssize_t scan; /* where it begins, behind its header */
     Py_ssize_t units;
-    int components;
+    int components; /* 0: no frame was read */
     Component component[MOST_COMPONENTS];
     Table table[TABLES];
 } Picture;
-
-typedef struct {
-    Code code[SYMBOLS];
-} Codes;
 
 /* A symbol, the length of its code, and that with the bits that belong to it; 0: a longer code, or none. */
 typedef uint32_t Found;
@@ -72,7 +68,7 @@ typedef struct {
 
 /* A scan without stuffed bytes. The next bits are the highest ones of `ahead`. */
 typedef struct {
-    const uint8_t *next, *end; /* MOST_BLOCK_BYTES more are readable behind the end */
+    const uint8_t *next, *end; /* BYTES_BEHIND more are readable behind the end */
     uint64_t ahead;
     int bits; /* of those, how many are there */
 } Reader;
@@ -94,10 +90,6 @@ typedef struct {
     Token *tokens;
     Py_ssize_t used, room;
 } Tokens;
-
-typedef struct {
-    uint32_t of[TABLES][SYMBOLS];
-} Frequencies;
 
 static int refused(const char *why)
 {
@@ -150,8 +142,9 @@ static int read_frame(Picture *picture, const uint8_t *at, Py_ssize_t size)
     }
     if (picture->components == 1) /* B.2.3: what is not interleaved has one block for a unit */
         most_across = most_down = picture->component[0].blocks = 1;
-    picture->units = ((width + 8 * most_across - 1) / (8 * most_across)) * ((height + 8 * most_down - 1) / (8 * most_down));
-    return 1;
+    Py_ssize_t across = 8 * most_across, down = 8 * most_down;
+    picture->units = ((width + across - 1) / across) * ((height + down - 1) / down);
+    return picture->units > 0 ? 1 : refused("the JPEG file has a frame without pixels");
 }
 
 static int read_scan_header(Picture *picture, const uint8_t *at, Py_ssize_t size)
@@ -201,14 +194,14 @@ static int read_picture(Picture *picture)
 
 /* ---- codes (annex C) ---- */
 
-static void codes_of(const Table *table, Codes *codes)
+static void codes_of(const Table *table, Code *codes)
 {
     int code = 0, place = 0;
 
-    memset(codes, 0, sizeof *codes);
+    memset(codes, 0, SYMBOLS * sizeof(Code));
     for (int length = 1; length <= LONGEST_CODE; length++, code <<= 1)
         for (int number = 0; number < table->counts[length]; number++)
-            codes->code[table->symbols[place++]] = (Code){code++, length};
+            codes[table->symbols[place++]] = (Code){code++, length};
 }
 
 static void find_by(const Table *table, Finder *finder)
@@ -368,13 +361,11 @@ static int read_symbols(const Picture *picture, Reader reader, const Finder *fin
     return is_at_its_end(&reader) ? 1 : refused("the JPEG file has something behind its scan, or too little in it");
 }
 
-static void count(const Tokens *tokens, Frequencies *frequencies)
+static void count(const Tokens *tokens, uint32_t *frequencies)
 {
-    uint32_t *of = frequencies->of[0];
-
-    memset(frequencies, 0, sizeof *frequencies);
+    memset(frequencies, 0, TABLES * SYMBOLS * sizeof(uint32_t));
     for (Py_ssize_t at = 0; at < tokens->used; at++)
-        of[TABLE_AND_SYMBOL_OF(tokens->tokens[at])]++;
+        frequencies[TABLE_AND_SYMBOL_OF(tokens->tokens[at])]++;
 }
 
 static inline void write_bits(Writer *writer, uint32_t bits, int count)
@@ -390,14 +381,13 @@ static inline void write_bits(Writer *writer, uint32_t bits, int count)
     writer->bits &= 7;
 }
 
-static void write_symbols(const Tokens *tokens, const Codes *codes, uint8_t *to)
+static void write_symbols(const Tokens *tokens, const Code *codes, uint8_t *to)
 {
     Writer writer = {.next = to};
-    const Code *code_of = codes->code;
 
     for (Py_ssize_t at = 0; at < tokens->used; at++) {
         Token token = tokens->tokens[at];
-        Code code = code_of[TABLE_AND_SYMBOL_OF(token)];
+        Code code = codes[TABLE_AND_SYMBOL_OF(token)];
         int extra = token & 15;
         write_bits(&writer, (uint32_t)code.code << extra | VALUE_OF(token), code.length + extra);
     }
@@ -405,7 +395,7 @@ static void write_symbols(const Tokens *tokens, const Codes *codes, uint8_t *to)
     write_bits(&writer, 0x7F, 7);
 }
 
-/* Takes the stuffed bytes out of the scan. `to` has room for it, and for MOST_BLOCK_BYTES more. */
+/* Takes the stuffed bytes out of the scan. `to` has room for it, and for BYTES_BEHIND more. */
 static int read_scan(const Picture *picture, uint8_t *to, Reader *reader)
 {
     const uint8_t *at = picture->file + picture->scan, *end = picture->file + picture->length - 2;
@@ -422,19 +412,18 @@ static int read_scan(const Picture *picture, uint8_t *to, Reader *reader)
         if (stuffed && (at == end || *at++ != 0))
             return refused("the JPEG file has a mark in its scan");
     }
-    memset(to, 0, MOST_BLOCK_BYTES);
+    memset(to, 0, BYTES_BEHIND);
     reader->end = to;
     return 1;
 }
 
 /* ---- the new file ---- */
 
-static int64_t bits_of(const Frequencies *frequencies, const Codes *codes)
+static int64_t bits_of(const uint32_t *frequencies, const Code *codes)
 {
     int64_t bits = 0;
-    for (int table = 0; table < TABLES; table++)
-        for (int symbol = 0; symbol < SYMBOLS; symbol++)
-            bits += (int64_t)frequencies->of[table][symbol] * (codes[table].code[symbol].length + (symbol & 15));
+    for (int at = 0; at < TABLES * SYMBOLS; at++)
+        bits += (int64_t)frequencies[at] * (codes[at].length + (at & 15));
     return bits;
 }
 
@@ -483,7 +472,8 @@ static uint8_t *write_head(uint8_t *to, const Picture *picture, const Table *tab
     return to;
 }
 
-static PyObject *new_file(const uint8_t *head, Py_ssize_t head_bytes, const uint8_t *scan, Py_ssize_t bytes, Py_ssize_t most)
+static PyObject *new_file(
+    const uint8_t *head, Py_ssize_t head_bytes, const uint8_t *scan, Py_ssize_t bytes, Py_ssize_t most)
 {
     Py_ssize_t stuffed = 0;
     for (Py_ssize_t at = 0; at < bytes; at++)
@@ -513,14 +503,14 @@ static PyObject *new_file(const uint8_t *head, Py_ssize_t head_bytes, const uint
 
 static PyObject *recoded_file(const Picture *picture, Py_ssize_t most)
 {
-    static Finder finders[TABLES];
-    static Codes codes[TABLES];
-    static Frequencies frequencies;
+    Finder finders[TABLES];
+    Code codes[TABLES * SYMBOLS];
+    uint32_t frequencies[TABLES * SYMBOLS];
     Table tables[TABLES] = {0};
     Tokens tokens = {0};
     Reader reader;
     Py_ssize_t old_bytes = picture->length - picture->scan;
-    uint8_t *old = PyMem_Malloc(old_bytes + MOST_BLOCK_BYTES), *head = NULL, *scan = NULL;
+    uint8_t *old = PyMem_Malloc(old_bytes + BYTES_BEHIND), *head = NULL, *scan = NULL;
     PyObject *file = NULL;
 
     tokens.room = 2 * old_bytes + MOST_UNIT_TOKENS;
@@ -534,18 +524,18 @@ static PyObject *recoded_file(const Picture *picture, Py_ssize_t most)
         find_by(&picture->table[table], &finders[table]);
     if (!read_scan(picture, old, &reader) || !read_symbols(picture, reader, finders, &tokens))
         goto done;
-    count(&tokens, &frequencies);
+    count(&tokens, frequencies);
     for (int number = 0; number < picture->components; number++) {
         tables[picture->component[number].dc].is_known = 1;
         tables[picture->component[number].ac].is_known = 1;
     }
     for (int table = 0; table < TABLES; table++) {
         if (tables[table].is_known)
-            best_table(frequencies.of[table], &tables[table]);
-        codes_of(&tables[table], &codes[table]);
+            best_table(frequencies + table * SYMBOLS, &tables[table]);
+        codes_of(&tables[table], codes + table * SYMBOLS);
     }
     Py_ssize_t head_bytes = write_head(head, picture, tables) - head;
-    Py_ssize_t bytes = (bits_of(&frequencies, codes) + 7) / 8;
+    Py_ssize_t bytes = (bits_of(frequencies, codes) + 7) / 8;
     if (head_bytes + bytes + 2 > most) {
         file = Py_NewRef(Py_None);
         goto done;

@@ -61,6 +61,7 @@ def test_a_file_that_is_recoded_already_stays_as_it_is() -> None:
 
 
 SOURCE = encoded(photo((64, 48)), "JPEG")
+FRAME = SOURCE.index(b"\xff\xc0")
 SCAN = SOURCE.rindex(START_OF_SCAN)
 
 
@@ -83,6 +84,7 @@ SCAN = SOURCE.rindex(START_OF_SCAN)
         SOURCE[:SCAN] + b"\xff\xd9",
         SOURCE.replace(b"\xff\xc4", b"\xff\xfe"),
         SOURCE.replace(b"\xff\xc0", b"\xff\xfe"),
+        SOURCE[: FRAME + 5] + bytes(4) + SOURCE[FRAME + 9 :],
     ],
     ids=[
         "nothing",
@@ -101,6 +103,7 @@ SCAN = SOURCE.rindex(START_OF_SCAN)
         "end instead of a scan",
         "no tables",
         "no frame",
+        "no pixels",
     ],
 )
 def test_what_is_no_whole_baseline_file_is_refused(source: bytes) -> None:
