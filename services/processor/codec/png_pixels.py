@@ -42,11 +42,13 @@ def unpack(png: ImageFile.ImageFile, source: bytes) -> None:
     """Unpack the pixels of a PNG that was opened from these bytes, and is not loaded yet.
 
     Raises `ValueError`, and leaves it as it was, for a file that is damaged, interlaced or larger than
-    `MAX_UNPACKED_BYTES`, and where the extension was not built.
+    `MAX_UNPACKED_BYTES`, for a part of a picture, and where the extension was not built.
     """
     if unfiltered is None:
         raise ValueError("the extension for the filters of PNG files is not built")
     (tile,) = png.tile
+    if tile.extents != (0, 0, *png.size):
+        raise ValueError("the PNG file has a first frame that is not all of the picture")
     png.tile = [tile._replace(codec_name=_CODEC, args=(tile.args, _pixels(source)))]
 
 

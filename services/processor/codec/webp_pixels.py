@@ -11,12 +11,9 @@ from typing import Final
 
 from PIL import Image, _webp
 
-_LOSSY: Final = b"VP8 "
-_LOSSLESS: Final = b"VP8L"
-_EXTENDED: Final = b"VP8X"
-_ALPHA: Final = b"ALPH"
-_FIRST_CHUNK: Final = slice(12, 16)
-_SECOND_CHUNK: Final = slice(30, 34)
+_RIFF_HEAD: Final = struct.Struct("<4xI4x")
+_CHUNK_HEAD: Final = struct.Struct("<4sI")
+_MOST_CHUNKS: Final = 3
 _FLAGS_AT: Final = 20
 _ONLY_ALPHA: Final = 0x10
 # Behind the signature of a lossless stream stand two sizes of 14 bits, and this.
@@ -54,14 +51,28 @@ def plain_webp(source: bytes, *, max_pixels: int) -> Image.Image | None:
 
 
 def _has_alpha(source: bytes) -> bool | None:
-    """None for what is not a still picture without metadata."""
-    first = source[_FIRST_CHUNK]
-    if first == _LOSSLESS and len(source) >= _LOSSLESS_HEAD.size:
-        (head,) = _LOSSLESS_HEAD.unpack_from(source)
-        return bool(head & _LOSSLESS_ALPHA)
-    if first == _EXTENDED and source[_SECOND_CHUNK] == _ALPHA and source[_FLAGS_AT] == _ONLY_ALPHA:
-        return True
-    return False if first == _LOSSY else None
+    """None for what is not a still picture without metadata, in a file that is whole."""
+    match _chunk_names(source):
+        case [b"VP8 "]:
+            return False
+        case [b"VP8L"] if len(source) >= _LOSSLESS_HEAD.size:
+            (head,) = _LOSSLESS_HEAD.unpack_from(source)
+            return bool(head & _LOSSLESS_ALPHA)
+        case [b"VP8X", b"ALPH", b"VP8 "] if source[_FLAGS_AT] == _ONLY_ALPHA:
+            return True
+    return None
+
+
+def _chunk_names(source: bytes) -> list[bytes]:
+    """Nothing for a file that does not end where its last chunk does, and for more chunks than a picture needs."""
+    names: list[bytes] = []
+    place = _RIFF_HEAD.size
+    while place + _CHUNK_HEAD.size <= len(source) and len(names) < _MOST_CHUNKS:
+        name, size = _CHUNK_HEAD.unpack_from(source, place)
+        names.append(name)
+        place += _CHUNK_HEAD.size + size + size % 2
+    is_whole = place == len(source) and place == _RIFF_HEAD.unpack_from(source)[0] + _CHUNK_HEAD.size
+    return names if is_whole else []
 
 
 def _library() -> ctypes.CDLL | None:

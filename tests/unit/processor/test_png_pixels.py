@@ -59,6 +59,17 @@ def test_a_frame_behind_the_picture_stays_where_it_is() -> None:
     assert after.tobytes() == before.tobytes()
 
 
+def test_a_first_frame_that_is_not_all_of_the_picture_is_left_to_pillow() -> None:
+    chunks = list(hostile.png_chunks(encoded(photo(), "PNG", save_all=True, append_images=[corners((160, 120))])))
+    narrower = [
+        (name, body[:4] + struct.pack(">I", 80) + body[8:] if name == b"fcTL" else body) for name, body in chunks
+    ]
+    source = hostile.png_of(narrower)
+    with pytest.raises(ValueError, match="PNG"):
+        unpack(Image.open(io.BytesIO(source)), source)
+    assert refusal(source) == "corrupt_image"
+
+
 def split(source: bytes, between: list[hostile.Chunk] | None = None) -> bytes:
     """The same PNG, with its pixels in two chunks."""
     chunks: list[hostile.Chunk] = []
@@ -142,19 +153,29 @@ def test_no_more_is_unpacked_than_the_picture_has() -> None:
     assert most < 4 * len(bomb) < MAX_UNPACKED_BYTES / 200
 
 
-PIXEL_BYTES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+KINDS = {
+    "grey": (0, [1, 2, 4, 8, 16]),
+    "colour": (2, [8, 16]),
+    "indexed": (3, [1, 2, 4, 8]),
+    "grey with alpha": (4, [8, 16]),
+    "colour with alpha": (6, [8, 16]),
+}
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
 @pytest.mark.parametrize("filters", [[0], [1], [2], [3], [4], [0, 1, 2, 3, 4]], ids=str)
-@pytest.mark.parametrize("mode", PIXEL_BYTES)
-def test_each_filter_is_taken_off_as_pillow_does(mode: str, filters: list[int]) -> None:
+@pytest.mark.parametrize("kind", [(kind, depth) for kind, depths in KINDS.values() for depth in depths], ids=str)
+def test_each_filter_of_each_kind_is_taken_off_as_pillow_does(kind: tuple[int, int], filters: list[int]) -> None:
     width, height = 211, 40
-    size = width * PIXEL_BYTES[mode]
-    chance = random.Random(f"{mode} {filters}")
+    colour_type, depth = kind
+    size = (width * depth * CHANNELS[colour_type] + 7) // 8
+    chance = random.Random(f"{kind} {filters}")
     rows = [bytes([filters[row % len(filters)]]) + chance.randbytes(size) for row in range(height)]
-    header = struct.pack(">IIBBBBB", width, height, 8, {"L": 0, "LA": 4, "RGB": 2, "RGBA": 6}[mode], 0, 0, 0)
-    source = hostile.png_of([(b"IHDR", header), (DATA, zlib.compress(b"".join(rows))), hostile.END])
-    assert unpacked(source).tobytes() == shown(source).tobytes()
+    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    palette = [(b"PLTE", chance.randbytes(3 * 2**depth))] if colour_type == 3 else []
+    source = hostile.png_of([(b"IHDR", header), *palette, (DATA, zlib.compress(b"".join(rows))), hostile.END])
+    before, after = shown(source), unpacked(source)
+    assert (after.mode, after.tobytes(), after.getpalette()) == (before.mode, before.tobytes(), before.getpalette())
 
 
 @pytest.mark.parametrize(

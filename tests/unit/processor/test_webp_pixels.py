@@ -1,6 +1,7 @@
 """What libwebp's plain decoder makes of a file is what Pillow's does, and what is not plain is left to Pillow."""
 
 import io
+import struct
 from typing import Any
 
 import pytest
@@ -40,6 +41,10 @@ def with_flag(source: bytes, flag: int) -> bytes:
     return source[:20] + bytes([source[20] | flag]) + source[21:]
 
 
+def riff(chunks: bytes) -> bytes:
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
+
+
 PLAIN = encoded(photo(), "WEBP")
 ALPHA = encoded(transparent(), "WEBP")
 
@@ -62,6 +67,10 @@ ALPHA = encoded(transparent(), "WEBP")
         encoded(transparent(), "WEBP", exif=EXIF),
         encoded(photo(), "WEBP", save_all=True, append_images=[corners((160, 120))]),
         with_flag(ALPHA, 0x02),
+        PLAIN + bytes(8),
+        PLAIN[:16] + bytes([PLAIN[16] ^ 8]) + PLAIN[17:],
+        PLAIN[:4] + bytes([PLAIN[4] ^ 8]) + PLAIN[5:],
+        riff(b"".join([PLAIN[12:], *(b"junk" + bytes(4) for _ in range(3))])),
         encoded(photo(), "PNG"),
     ],
     ids=[
@@ -80,6 +89,10 @@ ALPHA = encoded(transparent(), "WEBP")
         "alpha and exif",
         "animated",
         "said to be animated",
+        "behind the end",
+        "a chunk of a wrong length",
+        "a file of a wrong length",
+        "more chunks",
         "png",
     ],
 )
